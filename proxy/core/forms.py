@@ -1,0 +1,66 @@
+"""Hide what stands in the fields of forms: multipart bodies, and inputs in pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from proxy.core.sensitive import is_sensitive_name
+
+_BOUNDARY = re.compile(r'boundary=(?:"([^"]{1,200})"|([^;\s]{1,200}))', re.IGNORECASE)
+_PART_NAME = re.compile(rb'(?i)[;\s](?:file)?name\*?=(?:"([^"\r\n]*)"|([^;\s]+))')
+_INPUT = re.compile(rb"(?i)<(?:input|textarea|option|select|meta)\b[^<>]*+>")
+_NAME = re.compile(
+    rb"(?i)[\s\"'](?:name|id|type|autocomplete)\s*+=\s*+(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>]++))"
+)
+_VALUE = re.compile(
+    rb"(?i)([\s\"'](?:value|content)\s*+=\s*+)(?:\"([^\"]*+)\"|'([^']*+)'|([^\s>\"']++))"
+)
+
+Mark = Callable[[bytes], str]
+
+
+def hide_parts(body: bytes, content_type: str, mark: Mark) -> bytes:
+    """The parts of a multipart body whose names are sensitive; their contents become marks.
+
+    Without a boundary that is in the body, every line that begins with two dashes counts
+    as one.
+    """
+    found = _BOUNDARY.search(content_type)
+    boundary = b"--" + (found[1] or found[2]).encode("latin-1", "replace") if found else b"\n--"
+    if boundary not in body:
+        boundary = b"\n--"
+    return boundary.join([_part(part, mark) for part in body.split(boundary)])
+
+
+def _part(part: bytes, mark: Mark) -> bytes:
+    head, gap, content = part.partition(b"\r\n\r\n")
+    if not gap:
+        head, gap, content = part.partition(b"\n\n")
+    names = [(quoted or bare) for quoted, bare in _PART_NAME.findall(head)]
+    value = content.rstrip(b"\r\n")
+    if not value or not any(is_sensitive_name(_text(name)) for name in names):
+        return part
+    return head + gap + mark(value).encode() + content[len(value) :]
+
+
+def hide_fields(page: bytes, mark: Mark) -> bytes:
+    """Values of inputs in an HTML page, where the input's name is sensitive."""
+
+    def hide(found: re.Match[bytes]) -> bytes:
+        tag = found[0]
+        if not any(is_sensitive_name(_text(a or b or c)) for a, b, c in _NAME.findall(tag)):
+            return tag
+        return _VALUE.sub(
+            lambda value: _attribute(value[1], value[2] or value[3] or value[4], mark), tag
+        )
+
+    return _INPUT.sub(hide, page)
+
+
+def _attribute(name: bytes, value: bytes | None, mark: Mark) -> bytes:
+    return name + b'"' + (mark(value).encode() if value else b"") + b'"'
+
+
+def _text(name: bytes) -> str:
+    return name.decode("utf-8", "replace")
