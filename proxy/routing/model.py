@@ -1,0 +1,319 @@
+"""The nouns of routing. Frozen, compared by value, free of I/O.
+
+Shares and samples are integer basis points (10,000 = all); parity thresholds are
+parts per million, because leaders write 99.995 %.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+
+from typing_extensions import override
+
+from proxy.routing.conditions import UNCONDITIONAL, Conditions
+
+BASIS_POINTS = 10_000
+PPM = 1_000_000
+
+
+class Side(StrEnum):
+    """The two stores. `LEGACY` is always the control in a comparison."""
+
+    LEGACY = "legacy"
+    CORE = "core"
+
+    @property
+    def other(self) -> Side:
+        """The opposite side."""
+        return Side.CORE if self is Side.LEGACY else Side.LEGACY
+
+
+class Stage(StrEnum):
+    """How far a domain has moved.
+
+    legacy: legacy answers, nobody listens. shadow: legacy answers, the core is asked
+    too. canary: a share of shoppers and all pilots get the core, the other side is
+    asked too. core: the core answers, legacy is asked too. retired: the core alone.
+    """
+
+    LEGACY = "legacy"
+    SHADOW = "shadow"
+    CANARY = "canary"
+    CORE = "core"
+    RETIRED = "retired"
+
+
+class Writes(StrEnum):
+    """The write ladder. Only `never` exists so far: unsafe methods are not mirrored."""
+
+    NEVER = "never"
+
+
+class KeyKind(StrEnum):
+    """Where a shopper key is looked for."""
+
+    HEADER = "header"
+    COOKIE = "cookie"
+    TICKET = "ticket"
+
+
+class AmbiguousPaths(StrEnum):
+    """What happens to a path that stores may read as another domain's.
+
+    refuse: 400. canonical: its canonical form is matched and forwarded. as_received: the
+    domain that has moved furthest takes it, and it is forwarded as it came.
+    """
+
+    REFUSE = "refuse"
+    CANONICAL = "canonical"
+    AS_RECEIVED = "as_received"
+
+
+@dataclass(frozen=True, slots=True)
+class StoreTls:
+    """How an https store is trusted, and how the proxy shows itself to it.
+
+    Attributes:
+        ca: file of the certificates that are trusted; None takes the system's.
+        certificate: file of the client certificate chain, None for none.
+        key: file of its private key; None when it is in `certificate`.
+        server_name: name in the store's certificate; None takes the URL's host.
+    """
+
+    ca: str | None = None
+    certificate: str | None = None
+    key: str | None = None
+    server_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """An active check: GET `path` every so often; an answer below 500 in time is healthy.
+
+    Attributes:
+        unhealthy_after: failures in a row that take the store out.
+        healthy_after: successes in a row that bring it back.
+    """
+
+    path: str
+    every_s: float = 2.0
+    timeout_s: float = 1.0
+    unhealthy_after: int = 3
+    healthy_after: int = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Breaker:
+    """When a store that keeps failing is left alone for a while.
+
+    Attributes:
+        failures_bp: share of failed exchanges that opens the breaker.
+        min_requests: exchanges in the window before it can open.
+        window_s: how far back is looked.
+        open_s: how long nobody is let through; then a few trials decide.
+    """
+
+    failures_bp: int = 5_000
+    min_requests: int = 20
+    window_s: float = 10.0
+    open_s: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class StoreTimeouts:
+    """A store's own deadlines in seconds; None takes the proxy's settings.
+
+    Attributes:
+        total_s: from the request's head to the answer's last byte; None sets no bound,
+            so that long downloads and event streams may go on.
+    """
+
+    connect_s: float | None = None
+    first_byte_s: float | None = None
+    total_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """One side's address and how it is treated.
+
+    Attributes:
+        release: names what runs there; a new one starts a new epoch.
+        max_in_flight: exchanges at the same time per worker; None takes the setting.
+        health: None for no active check.
+        breaker: None for none.
+    """
+
+    side: Side
+    url: str
+    adapter: str | None = None
+    release: str | None = None
+    tls: StoreTls = StoreTls()
+    timeouts: StoreTimeouts = StoreTimeouts()
+    max_in_flight: int | None = None
+    health: HealthCheck | None = None
+    breaker: Breaker | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShopperKey:
+    """A header (lower-case name) or cookie whose value makes a shopper sticky.
+
+    Kind `ticket` is the proxy's own cookie; its name is empty.
+    """
+
+    kind: KeyKind
+    name: str = ""
+
+    @override
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.name}" if self.name else str(self.kind)
+
+
+@dataclass(frozen=True, slots=True)
+class Pilot:
+    """Headers (lower-case name, exact value) that must all be present to get the core."""
+
+    headers: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A path template with its methods, perhaps a host, and conditions.
+
+    Attributes:
+        domain: name of the domain that owns the route.
+        host: lower case, without port; "*.example.com" for every name below that one;
+            None for any host.
+        name: methods, host, template and conditions, e.g. "GET /api/products/{id}/":
+            stable, low in cardinality, used as a metric label.
+    """
+
+    domain: str
+    path: str
+    methods: tuple[str, ...]
+    host: str | None = None
+    conditions: Conditions = UNCONDITIONAL
+
+    @property
+    def name(self) -> str:
+        """Methods and place in one string."""
+        return f"{','.join(self.methods)} {self.place}"
+
+    @property
+    def place(self) -> str:
+        """All of the name but the methods: what must be the same for two routes to be one."""
+        asked = f" [{'; '.join(self.conditions.texts)}]" if self.conditions else ""
+        return f"{self.host or ''}{self.path}{asked}"
+
+
+@dataclass(frozen=True, slots=True)
+class PinPolicy:
+    """How long a shopper that came to a domain stays on the side that answered first.
+
+    Attributes:
+        lasts_s: a pin ends this long after the last request, or half of it earlier:
+            it is only renewed when less than half is left.
+        until: the request that ends it ("POST /api/checkout/"), None for none.
+    """
+
+    lasts_s: int
+    until: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShadowPolicy:
+    """Share of exchanges mirrored, and share of those asked twice to learn the noise."""
+
+    sample_bp: int = BASIS_POINTS
+    noise_bp: int = 0
+    writes: Writes = Writes.NEVER
+
+
+class Accept(StrEnum):
+    """What a rule forgives at its path.
+
+    any: whatever differs. unordered: an array's order. timestamp: both sides hold a
+    valid ISO 8601 time. uuid: both hold a UUID. null_or_absent: null against a missing
+    key. number_text: 1.50 against "1.50".
+    """
+
+    ANY = "any"
+    UNORDERED = "unordered"
+    TIMESTAMP = "timestamp"
+    UUID = "uuid"
+    NULL_OR_ABSENT = "null_or_absent"
+    NUMBER_TEXT = "number_text"
+
+
+@dataclass(frozen=True, slots=True)
+class CompareRule:
+    """An accepted difference: someone owns it, it has a reason, and it expires.
+
+    Attributes:
+        path: JSONPath subset: `$`, `.name`, `['name']`, `[*]`, `..name`. Index-free.
+        expires: last day on which the rule is in force.
+        routes: path templates the rule is limited to; empty means the whole domain.
+    """
+
+    path: str
+    accept: Accept
+    owner: str
+    reason: str
+    expires: date
+    routes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ComparePolicy:
+    """Headers (lower-case) that are compared besides status and body, and the rules."""
+
+    headers: tuple[str, ...] = ()
+    rules: tuple[CompareRule, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ParityGate:
+    """What a domain needs before it may take a step forward.
+
+    Attributes:
+        min_ppm: parity that must be shown, as a lower bound (999_000 = 99.9 %).
+        confidence_bp: one-sided confidence of that bound (9_500 = 95 %).
+        samples: comparisons needed at least.
+        max_loss_ppm: share of mirrored exchanges that may end uncompared.
+    """
+
+    min_ppm: int
+    confidence_bp: int
+    samples: int
+    max_loss_ppm: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A business domain: its routes, its stage, and how it is proven.
+
+    Attributes:
+        ungated: True when the file says `gates: {}`: the owner asks for no proof.
+            A domain that says nothing about gates is not ungated; it stays behind
+            the shadow stage until it says something.
+        cohort_with: the domain whose shoppers' buckets this one shares, None for its own.
+        pin: for the whole cohort; only the domain that others name may have one.
+        fallback: legacy answers GET and HEAD when the core fails to.
+    """
+
+    name: str
+    owner: str
+    stage: Stage
+    routes: tuple[Route, ...]
+    core_share_bp: int = 0
+    pilots: tuple[Pilot, ...] = ()
+    shadow: ShadowPolicy = field(default_factory=ShadowPolicy)
+    compare: ComparePolicy = field(default_factory=ComparePolicy)
+    parity_gate: ParityGate | None = None
+    ungated: bool = False
+    cohort_with: str | None = None
+    pin: PinPolicy | None = None
+    fallback: bool = False

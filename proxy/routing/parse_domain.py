@@ -1,0 +1,318 @@
+"""Read one domain of a routing file."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from proxy.routing.jsonpath import JsonPathError, parse_json_path
+from proxy.routing.model import (
+    BASIS_POINTS,
+    PPM,
+    Accept,
+    ComparePolicy,
+    CompareRule,
+    Domain,
+    ParityGate,
+    Pilot,
+    PinPolicy,
+    ShadowPolicy,
+    Stage,
+    Writes,
+)
+from proxy.routing.nodes import MapNode, Node, Scalar
+from proxy.routing.parse_route import PlacedRoute, parse_routes
+from proxy.routing.values import Reader, join, nearest, shown
+
+_KEYS = (
+    "owner",
+    "stage",
+    "core_share",
+    "cohort_with",
+    "pin",
+    "fallback",
+    "pilots",
+    "routes",
+    "shadow",
+    "compare",
+    "gates",
+)
+_USUAL_PIN_S = 24 * 3_600
+_MAX_PIN_S = 30 * 24 * 3_600
+_RULE_KEYS = ("path", "accept", "owner", "reason", "expires", "routes")
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedDomain:
+    """A domain with the lines it came from, for problems that only the whole file shows.
+
+    `routes` holds what could be read, also where the rest of the domain could not, and
+    `lines` says where `cohort_with` and `pin` stand.
+    """
+
+    domain: Domain
+    line: int
+    routes: tuple[PlacedRoute, ...]
+    lines: Mapping[str, int]
+
+
+def parse_domain(reader: Reader, name: str, line: int, node: Node) -> ParsedDomain | None:
+    """Read a domain; None when it is no mapping. Problems go to the reader."""
+    key = f"domains.{name}"
+    fields = reader.fields(node, key, _KEYS)
+    if fields is None:
+        return None
+    owner = None
+    if "owner" in fields:
+        owner = reader.text(fields["owner"], f"{key}.owner")
+    else:
+        reader.missing(line, key, "owner", "Name the team that answers for this domain.")
+    stage = None
+    if "stage" in fields:
+        stage = reader.choice(fields["stage"], f"{key}.stage", Stage)
+    else:
+        reader.missing(line, key, "stage", "Write stage: legacy to begin with.")
+    routes = parse_routes(reader, name, line, fields.get("routes"))
+    gate, ungated = _gates(reader, f"{key}.gates", fields.get("gates"))
+    domain = Domain(
+        name=name,
+        owner=owner or "",
+        stage=stage or Stage.LEGACY,
+        routes=tuple(placed.route for placed in routes),
+        core_share_bp=_core_share(reader, key, line, stage, fields.get("core_share")),
+        pilots=_pilots(reader, f"{key}.pilots", fields.get("pilots")),
+        shadow=_shadow(reader, f"{key}.shadow", fields.get("shadow")),
+        compare=_compare(reader, f"{key}.compare", fields.get("compare"), routes),
+        parity_gate=gate,
+        ungated=ungated,
+        cohort_with=_cohort(reader, f"{key}.cohort_with", fields.get("cohort_with")),
+        pin=_pin(reader, f"{key}.pin", fields.get("pin")),
+        fallback=_fallback(reader, f"{key}.fallback", fields.get("fallback")),
+    )
+    lines: dict[str, int] = {
+        name: fields[name].line for name in ("cohort_with", "pin") if name in fields
+    }
+    return ParsedDomain(domain, line, routes, lines)
+
+
+def _cohort(reader: Reader, key: str, node: Node | None) -> str | None:
+    return None if node is None else reader.text(node, key)
+
+
+def _fallback(reader: Reader, key: str, node: Node | None) -> bool:
+    text = None if node is None else reader.text(node, key)
+    if node is not None and text is not None and text not in ("legacy", "none"):
+        fix = "Write legacy, or none."
+        reader.note(node.line, key, f"{shown(text)} cannot answer for the core.", fix)
+    return text == "legacy"
+
+
+def _pin(reader: Reader, key: str, node: Node | None) -> PinPolicy | None:
+    fields = None if node is None else reader.fields(node, key, ("until",))
+    if node is None or fields is None:
+        return None
+    if "until" not in fields:
+        reader.missing(node.line, key, "until", "Write until: 30m, or until: {route: ...}.")
+        return None
+    until = fields["until"]
+    if not isinstance(until, MapNode):
+        lasts_s = reader.duration(until, f"{key}.until", least_s=1, most_s=_MAX_PIN_S)
+        return None if lasts_s is None else PinPolicy(math.ceil(lasts_s))
+    ends = reader.fields(until, f"{key}.until", ("route", "at_most")) or {}
+    if "route" not in ends:
+        fix = 'Write route: "POST /api/checkout/".'
+        reader.missing(until.line, f"{key}.until", "route", fix)
+        return None
+    route = reader.text(ends["route"], f"{key}.until.route")
+    at_most_s: float | None = _USUAL_PIN_S
+    if "at_most" in ends:
+        place = f"{key}.until.at_most"
+        at_most_s = reader.duration(ends["at_most"], place, least_s=1, most_s=_MAX_PIN_S)
+    if route is None or at_most_s is None:
+        return None
+    return PinPolicy(math.ceil(at_most_s), route)
+
+
+def _core_share(reader: Reader, key: str, line: int, stage: Stage | None, node: Node | None) -> int:
+    if node is None:
+        if stage is Stage.CANARY:
+            fix = "Write core_share: 1%, or 0% to let in pilots alone."
+            reader.missing(line, key, "core_share", fix)
+        return 0
+    share = reader.share(node, f"{key}.core_share", whole=BASIS_POINTS)
+    if stage not in (Stage.CANARY, None):
+        what = f"Only stage canary has a share, and the stage is {stage}."
+        reader.note(node.line, f"{key}.core_share", what, "Remove it, or write stage: canary.")
+    return share or 0
+
+
+def _pilots(reader: Reader, key: str, node: Node | None) -> tuple[Pilot, ...]:
+    pilots: list[Pilot] = []
+    for index, item in enumerate(() if node is None else reader.items(node, key)):
+        place = f"{key}[{index}]"
+        fields = reader.fields(item, place, ("header",))
+        if fields is None:
+            continue
+        if "header" not in fields:
+            reader.missing(item.line, place, "header", "Write {header: {X-Pilot: internal}}.")
+            continue
+        headers = _pilot_headers(reader, f"{place}.header", fields["header"])
+        pilots.append(Pilot(tuple(sorted(headers.items()))))
+    return tuple(pilots)
+
+
+def _pilot_headers(reader: Reader, key: str, node: Node) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    entries = reader.entries(node, key)
+    for name, (line, value) in (entries or {}).items():
+        place = join(key, name)
+        text = reader.text(value, place)
+        if reader.header(Scalar(line, name), place, name) is None or text is None:
+            continue
+        if name.lower() in headers:
+            reader.note(line, place, "This header stands here twice.", "Keep one of them.")
+        headers[name.lower()] = text
+    if entries is not None and not entries:
+        # An empty condition would make every shopper a pilot.
+        reader.note(node.line, key, "A pilot needs a header.", "Write {X-Pilot: internal}.")
+    return headers
+
+
+def _shadow(reader: Reader, key: str, node: Node | None) -> ShadowPolicy:
+    fields = {} if node is None else reader.fields(node, key, ("sample", "noise", "writes")) or {}
+    sample, noise = (
+        reader.share(fields[name], f"{key}.{name}", whole=BASIS_POINTS) if name in fields else None
+        for name in ("sample", "noise")
+    )
+    writes = None
+    if "writes" in fields:
+        writes = reader.choice(fields["writes"], f"{key}.writes", Writes)
+    return ShadowPolicy(
+        BASIS_POINTS if sample is None else sample, noise or 0, writes or Writes.NEVER
+    )
+
+
+def _compare(
+    reader: Reader, key: str, node: Node | None, routes: tuple[PlacedRoute, ...]
+) -> ComparePolicy:
+    fields = {} if node is None else reader.fields(node, key, ("headers", "rules")) or {}
+    headers: list[str] = []
+    if "headers" in fields:
+        for index, item in enumerate(reader.items(fields["headers"], f"{key}.headers")):
+            place = f"{key}.headers[{index}]"
+            text = reader.text(item, place)
+            if text is not None and isinstance(item, Scalar):
+                name = (reader.header(item, place, text) or "").lower()
+                if name in headers:
+                    reader.note(item.line, place, f"{shown(text)} stands twice.", "Keep one.")
+                headers.append(name)
+    rules: list[CompareRule] = []
+    if "rules" in fields:
+        paths = {placed.route.path for placed in routes}
+        for index, item in enumerate(reader.items(fields["rules"], f"{key}.rules")):
+            rule = _rule(reader, f"{key}.rules[{index}]", item, paths)
+            if rule is not None:
+                rules.append(rule)
+    return ComparePolicy(tuple(sorted(headers)), tuple(rules))
+
+
+def _rule(reader: Reader, key: str, node: Node, paths: set[str]) -> CompareRule | None:
+    fields = reader.fields(node, key, _RULE_KEYS)
+    if fields is None:
+        return None
+    for name, fix in (
+        ("path", 'Write the JSON path, e.g. path: "$.date_updated".'),
+        ("accept", f"Write one of {', '.join(Accept)}."),
+        ("owner", "Name the team that accepts this difference."),
+        ("reason", "Say why the difference is all right."),
+        ("expires", "Give the last day of the rule, e.g. expires: 2027-06-30."),
+    ):
+        if name not in fields:
+            reader.missing(node.line, key, name, fix)
+    if not {"path", "accept", "owner", "reason", "expires"} <= fields.keys():
+        _rule_routes(reader, f"{key}.routes", fields.get("routes"), paths)
+        return None
+    path = _json_path(reader, f"{key}.path", fields["path"])
+    accept = reader.choice(fields["accept"], f"{key}.accept", Accept)
+    owner = reader.text(fields["owner"], f"{key}.owner")
+    reason = reader.text(fields["reason"], f"{key}.reason")
+    expires = reader.day(fields["expires"], f"{key}.expires")
+    routes = _rule_routes(reader, f"{key}.routes", fields.get("routes"), paths)
+    if not (path and accept and owner and reason and expires):
+        return None
+    return CompareRule(path, accept, owner, reason, expires, routes)
+
+
+def _json_path(reader: Reader, key: str, node: Node) -> str | None:
+    text = reader.text(node, key)
+    if text is None:
+        return None
+    try:
+        parse_json_path(text)
+    except JsonPathError as exc:
+        fix = "Use $, .name, ['name'], [*] and ..name; rules know no index and no filter."
+        reader.note(node.line, key, f"{exc} as a path in JSON.", fix)
+        return None
+    return text
+
+
+def _rule_routes(reader: Reader, key: str, node: Node | None, paths: set[str]) -> tuple[str, ...]:
+    found: list[str] = []
+    empty = (
+        "An empty list limits the rule to nothing.",
+        "Name routes, or leave the key out for all of them.",
+    )
+    items = () if node is None else reader.items(node, key, empty=empty)
+    for index, item in enumerate(items):
+        text = reader.text(item, f"{key}[{index}]")
+        if text is None:
+            continue
+        if text not in paths:
+            meant = nearest(text, paths)
+            fix = f'Did you mean "{meant}"?' if meant else "Write a path as it stands in routes."
+            what = f"{shown(text)} is no route of this domain."
+            reader.note(item.line, f"{key}[{index}]", what, fix)
+        found.append(text)
+    return tuple(found)
+
+
+def _gates(reader: Reader, key: str, node: Node | None) -> tuple[ParityGate | None, bool]:
+    """The parity gate, and whether the file says outright that there is none."""
+    if node is None:
+        return None, False
+    fields = reader.fields(node, key, ("parity",))
+    if fields is None:
+        return None, False
+    if "parity" not in fields:
+        return None, True
+    return _parity_gate(reader, f"{key}.parity", fields["parity"]), False
+
+
+def _parity_gate(reader: Reader, key: str, node: Node) -> ParityGate | None:
+    fields = reader.fields(node, key, ("min", "confidence", "samples", "loss"))
+    if fields is None:
+        return None
+    least, loss = (
+        reader.share(fields[name], f"{key}.{name}", whole=PPM) if name in fields else None
+        for name in ("min", "loss")
+    )
+    confidence = None
+    if "confidence" in fields:
+        place = f"{key}.confidence"
+        confidence = reader.share(fields["confidence"], place, whole=BASIS_POINTS)
+        if confidence is not None and not BASIS_POINTS // 2 <= confidence < BASIS_POINTS:
+            what = "A confidence lies between 50 % and 99.99 %."
+            reader.note(fields["confidence"].line, place, what, "Write 95%.")
+    samples = None
+    if "samples" in fields:
+        samples = reader.integer(fields["samples"], f"{key}.samples", least=1, most=10**9)
+    for name, fix in (("min", "Write min: 99.9%."), ("samples", "Write samples: 3000.")):
+        if name not in fields:
+            reader.missing(node.line, key, name, fix)
+    if least == PPM:
+        what = "No number of samples shows 100 % with confidence."
+        reader.note(fields["min"].line, f"{key}.min", what, "Write 99.99% or less.")
+    if least is None or samples is None:
+        return None
+    return ParityGate(least, confidence or 9_500, samples, 10_000 if loss is None else loss)
