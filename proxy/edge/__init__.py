@@ -1,0 +1,1 @@
+"""HTTP in and out: the data plane's protocols, its workers and their supervisor."""
