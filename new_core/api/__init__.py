@@ -1,0 +1,1 @@
+"""The core's HTTP interface, /v1: OpenAPI is its contract."""

@@ -1,0 +1,114 @@
+"""Errors as RFC 9457 problem details."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from new_core.errors import CoreError, InvalidValue, NotFound, StoreUnavailable
+
+MEDIA_TYPE = "application/problem+json"
+_RETRY_AFTER_S = "1"
+
+
+class FieldProblem(BaseModel):
+    """One input that was not understood."""
+
+    pointer: str = Field(description="where: the parameter's place and name, e.g. /query/limit")
+    code: str
+    detail: str
+
+
+class Problem(BaseModel):
+    """Why there is no answer (RFC 9457)."""
+
+    type: str = Field(description="names the kind of problem; a relative URL into the docs")
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="the kind of problem, for programs")
+    request_id: str
+    retryable: bool = Field(description="whether the same request may succeed later")
+    errors: list[FieldProblem] = []
+
+
+def described(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """The OpenAPI entry of error answers."""
+    schema = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    return {
+        status: {"description": _TITLES[status], "content": {MEDIA_TYPE: schema}}
+        for status in statuses
+    }
+
+
+def problem(
+    request: Request, status: int, code: str, detail: str, errors: Sequence[FieldProblem] = ()
+) -> Response:
+    """The answer for a problem; 503 says when to come back."""
+    body = Problem(
+        type=f"/problems/{code}",
+        title=_TITLES.get(status, "Error"),
+        status=status,
+        detail=detail,
+        code=code,
+        request_id=request.scope.get("banyan.request_id", ""),
+        retryable=status == 503,
+        errors=list(errors),
+    )
+    headers = {"retry-after": _RETRY_AFTER_S} if status == 503 else {}
+    content = json.dumps(body.model_dump(exclude_defaults=True) | {"status": status})
+    return Response(content, status, headers=headers, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of the application a problem answer."""
+
+    async def refused(request: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it only
+        found = [
+            FieldProblem(
+                pointer="/" + "/".join(str(part) for part in one["loc"]),
+                code=str(one["type"]),
+                detail=str(one["msg"]),
+            )
+            for one in error.errors()
+        ]
+        return problem(request, 422, "invalid_request", "the request was not understood", found)
+
+    async def framework(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for it only
+        code = _CODES.get(error.status_code, "http_error")
+        answer = problem(request, error.status_code, code, str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
+
+    async def ours(request: Request, error: Exception) -> Response:
+        if isinstance(error, NotFound):
+            return problem(request, 404, f"{error.entity.replace(' ', '_')}_not_found", str(error))
+        if isinstance(error, InvalidValue):
+            return problem(request, 422, "invalid_value", str(error))
+        if isinstance(error, StoreUnavailable):
+            return problem(request, 503, "store_unavailable", "the database does not answer")
+        return problem(request, 500, "internal", "the core could not answer")
+
+    app.add_exception_handler(RequestValidationError, refused)
+    app.add_exception_handler(HTTPException, framework)
+    app.add_exception_handler(CoreError, ours)
+
+
+_TITLES = {
+    400: "Bad request",
+    404: "Not found",
+    405: "Method not allowed",
+    422: "Unprocessable request",
+    500: "Internal error",
+    503: "Unavailable",
+}
+_CODES = {400: "bad_request", 404: "not_found", 405: "method_not_allowed"}

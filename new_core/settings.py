@@ -1,0 +1,33 @@
+"""What the core reads from its environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import AliasChoices, Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class CoreSettings(BaseSettings):
+    """Settings of the core, from BANYAN_* variables.
+
+    Attributes:
+        var: folder of the embedded databases (BANYAN_VAR).
+        core_database: async SQLAlchemy URL (BANYAN_CORE_DATABASE); empty means SQLite in `var`.
+        busy_timeout_s: how long a SQLite writer waits for another one.
+        pool_size: open connections per process.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BANYAN_", populate_by_name=True, extra="ignore")
+
+    var: Path = Path("var")
+    core_database: str = Field(
+        default="", validation_alias=AliasChoices("BANYAN_CORE_DATABASE", "core_database")
+    )
+    busy_timeout_s: float = Field(default=20.0, gt=0)
+    pool_size: int = Field(default=8, ge=1, le=200)
+
+    @property
+    def database(self) -> str:
+        """The URL in use."""
+        return self.core_database or f"sqlite+aiosqlite:///{self.var / 'core.sqlite3'}"

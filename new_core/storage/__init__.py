@@ -1,0 +1,14 @@
+"""The core's tables in SQLite or PostgreSQL, and units of work on them.
+
+engine = make_engine("sqlite:///var/core.sqlite3")
+await upgrade(engine)
+database = SqlDatabase(engine)
+"""
+
+from __future__ import annotations
+
+from new_core.storage.database import SqlDatabase
+from new_core.storage.engine import make_engine, make_reader
+from new_core.storage.migrate import downgrade, upgrade
+
+__all__ = ["SqlDatabase", "downgrade", "make_engine", "make_reader", "upgrade"]

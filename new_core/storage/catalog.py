@@ -1,0 +1,320 @@
+"""Products and what they point at, in tables."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from new_core.domain.catalog import (
+    Asset,
+    AttributeDef,
+    AttributeValue,
+    Category,
+    Option,
+    Product,
+    ProductSummary,
+    ProductType,
+    Recommendation,
+    Reference,
+    Status,
+    Stored,
+    Structure,
+    Variant,
+)
+from new_core.ports import ProductQuery
+from new_core.storage import tables as t
+from new_core.storage.reference import ReferenceCache, bump_reference
+from new_core.storage.statements import Row, chunks, fetch, one_of, replace_children, upsert
+
+_ENTITIES = {
+    "product_type": t.product_type,
+    "attribute": t.attribute_def,
+    "option": t.option,
+    "category": t.category,
+    "product": t.product,
+    "variant": t.variant,
+    "warehouse": t.warehouse,
+    "stock_level": t.stock_level,
+}
+_REFERENCE = frozenset({"product_type", "attribute", "option", "category"})
+
+
+class SqlCatalog:
+    """The catalogue's tables, in one transaction."""
+
+    def __init__(self, connection: AsyncConnection, cache: ReferenceCache) -> None:
+        self._connection = connection
+        self._cache = cache
+
+    async def reference(self) -> Reference:
+        return await self._cache.get(self._connection)
+
+    async def products(self, ids: Collection[UUID]) -> dict[UUID, Stored[Product]]:
+        return await self._whole(await fetch(self._connection, _PRODUCTS, ids))
+
+    async def family(self, product_id: UUID) -> dict[UUID, Stored[Product]]:
+        result = await self._connection.execute(_FAMILY, {"id": product_id})
+        rows = result.mappings().all()
+        return await self._whole(rows) if rows else {}
+
+    async def page(self, query: ProductQuery) -> tuple[Stored[Product], ...]:
+        result = await self._connection.execute(_page_statement(query))
+        found = await self._whole(result.mappings().all())
+        return tuple(found.values())
+
+    async def summaries(self, structure: Structure | None) -> tuple[ProductSummary, ...]:
+        statement = _SUMMARY.order_by(t.product.c.created_at.desc(), t.product.c.id)
+        if structure is not None:
+            statement = statement.where(t.product.c.structure == structure.value)
+        return _summaries((await self._connection.execute(statement)).mappings())
+
+    async def summaries_of(self, ids: Collection[UUID]) -> tuple[ProductSummary, ...]:
+        found = _summaries(await fetch(self._connection, _SUMMARIES, ids))
+        return tuple(sorted(found, key=lambda one: one.created_at, reverse=True))
+
+    async def variants(self, product_ids: Collection[UUID]) -> dict[UUID, Variant]:
+        rows = await fetch(self._connection, _VARIANTS, product_ids)
+        return {
+            row["product_id"]: Variant(row["id"], row["product_id"], row["sku"]) for row in rows
+        }
+
+    async def put_types(self, types: Sequence[ProductType], now: datetime) -> None:
+        rows = [_without(asdict(one), "option_ids") for one in types]
+        await upsert(self._connection, t.product_type, rows, now)
+        links = [
+            {"type_id": one.id, "option_id": option_id}
+            for one in types
+            for option_id in one.option_ids
+        ]
+        owners = [one.id for one in types]
+        await replace_children(self._connection, t.product_type_option.c.type_id, owners, links)
+        await bump_reference(self._connection)
+
+    async def put_attributes(self, defs: Sequence[AttributeDef], now: datetime) -> None:
+        await upsert(self._connection, t.attribute_def, [asdict(one) for one in defs], now)
+        await bump_reference(self._connection)
+
+    async def put_options(self, options: Sequence[Option], now: datetime) -> None:
+        await upsert(self._connection, t.option, [asdict(one) for one in options], now)
+        await bump_reference(self._connection)
+
+    async def put_categories(self, categories: Sequence[Category], now: datetime) -> None:
+        await upsert(self._connection, t.category, [asdict(one) for one in categories], now)
+        await bump_reference(self._connection)
+
+    async def put_products(self, products: Sequence[Product], now: datetime) -> None:
+        await upsert(self._connection, t.product, [_product_row(one) for one in products], now)
+        owners = [one.id for one in products]
+        for column, rows in _satellite_rows(products):
+            await replace_children(self._connection, column, owners, rows)
+
+    async def put_variants(self, variants: Sequence[Variant], now: datetime) -> None:
+        await upsert(self._connection, t.variant, [asdict(one) for one in variants], now)
+
+    async def delete(self, entity_type: str, ids: Collection[UUID]) -> None:
+        table = _ENTITIES[entity_type]
+        for part in chunks(ids):
+            await self._connection.execute(sa.delete(table).where(table.c.id.in_(part)))
+        if entity_type in _REFERENCE and ids:
+            await bump_reference(self._connection)
+
+    async def _whole(self, rows: Sequence[Row]) -> dict[UUID, Stored[Product]]:
+        parts: dict[UUID, _Satellites] = {row["id"]: _Satellites() for row in rows}
+        for one in await fetch(self._connection, _SATELLITES, parts):
+            parts[one["product_id"]].add(one)
+        return {
+            row["id"]: Stored(_product(row, parts[row["id"]]), row["version"], row["updated_at"])
+            for row in rows
+        }
+
+
+class _Satellites:
+    """What hangs on one product in other tables, collected row by row."""
+
+    def __init__(self) -> None:
+        self.categories: list[UUID] = []
+        self.options: list[UUID] = []
+        self.assets: list[Asset] = []
+        self.recommendations: list[Recommendation] = []
+
+    def add(self, row: Row) -> None:
+        match row["kind"]:
+            case "category":
+                self.categories.append(row["id"])
+            case "option":
+                self.options.append(row["id"])
+            case "recommendation":
+                self.recommendations.append(Recommendation(row["id"], row["rank"]))
+            case _:
+                fields = ("id", "uri", "caption", "rank", "code", "created_at")
+                self.assets.append(Asset(*(row[name] for name in fields)))
+
+
+def _satellites() -> sa.CompoundSelect[Any]:
+    """One round trip for the four kinds of rows that belong to products."""
+
+    def branch(kind: str, table: sa.Table, ident: str, **columns: Any) -> sa.Select[Any]:
+        nothing = sa.null()
+        return sa.select(
+            sa.literal(kind, literal_execute=True).label("kind"),
+            table.c.product_id,
+            table.c[ident].label("id"),
+            sa.cast(columns.get("rank", nothing), sa.Integer()).label("rank"),
+            sa.cast(columns.get("uri", nothing), sa.Text()).label("uri"),
+            sa.cast(columns.get("caption", nothing), sa.Text()).label("caption"),
+            sa.cast(columns.get("code", nothing), sa.Text()).label("code"),
+            columns.get("created_at", sa.null()).label("created_at"),
+        ).where(one_of(table.c.product_id))
+
+    asset = t.asset
+    return sa.union_all(
+        branch(
+            "asset", asset, "id", rank=asset.c.rank, uri=asset.c.uri, caption=asset.c.caption,
+            code=asset.c.code, created_at=asset.c.created_at,
+        ),
+        branch("category", t.product_category, "category_id"),
+        branch("option", t.product_option, "option_id"),
+        branch(
+            "recommendation", t.product_recommendation, "recommended_id",
+            rank=t.product_recommendation.c.rank,
+        ),
+    )  # fmt: skip
+
+
+_SATELLITES = _satellites()
+_PRODUCTS = sa.select(t.product).where(one_of(t.product.c.id))
+_FAMILY = sa.select(t.product).where(
+    sa.or_(
+        t.product.c.id == sa.bindparam("id"),
+        t.product.c.parent_id == sa.bindparam("id"),
+        t.product.c.id
+        == sa.select(t.product.c.parent_id)
+        .where(t.product.c.id == sa.bindparam("id"))
+        .scalar_subquery(),
+    )
+)
+_VARIANTS = sa.select(t.variant).where(one_of(t.variant.c.product_id))
+_SUMMARY = sa.select(t.product.c.id, t.product.c.title, t.product.c.gtin, t.product.c.created_at)
+
+_SUMMARIES = _SUMMARY.where(one_of(t.product.c.id))
+
+
+def _summaries(rows: Iterable[Row]) -> tuple[ProductSummary, ...]:
+    return tuple(
+        ProductSummary(row["id"], row["title"], row["gtin"], row["created_at"]) for row in rows
+    )
+
+
+def _page_statement(query: ProductQuery) -> sa.Select[Any]:
+    product = t.product.c
+    statement = sa.select(t.product).order_by(product.updated_at, product.id).limit(query.limit)
+    if query.after is not None:
+        at, last = query.after
+        later = sa.or_(
+            product.updated_at > at, sa.and_(product.updated_at == at, product.id > last)
+        )
+        statement = statement.where(later)
+    if query.status is not None:
+        statement = statement.where(product.status == query.status.value)
+    if query.updated_since is not None:
+        statement = statement.where(product.updated_at >= query.updated_since)
+    if query.category_ids is not None:
+        linked = sa.select(t.product_category.c.product_id).where(
+            t.product_category.c.category_id.in_(query.category_ids)
+        )
+        statement = statement.where(product.id.in_(linked))
+    if query.sku is not None:
+        statement = statement.where(product.id.in_(_products_of_sku(query.sku)))
+    return statement
+
+
+def _products_of_sku(sku: str) -> sa.Select[Any]:
+    places = sa.select(t.stock_level.c.variant_id).where(t.stock_level.c.sku == sku)
+    return sa.select(t.variant.c.product_id).where(
+        sa.or_(t.variant.c.sku == sku, t.variant.c.id.in_(places))
+    )
+
+
+def _product_row(product: Product) -> dict[str, Any]:
+    row = {
+        name: getattr(product, name)
+        for name in t.product.c.keys()  # noqa: SIM118 - a column collection is no mapping
+        if name not in ("attributes", "version", "updated_at")
+    }
+    values = [[one.attribute_id.hex, one.content] for one in product.attributes]
+    return {
+        **row,
+        "structure": product.structure.value,
+        "status": product.status.value,
+        "attributes": values,
+    }
+
+
+def _satellite_rows(
+    products: Sequence[Product],
+) -> tuple[tuple[sa.Column[Any], list[dict[str, Any]]], ...]:
+    """The rows of the other tables, by the column that points at the product."""
+    return (
+        (
+            t.product_category.c.product_id,
+            [{"product_id": p.id, "category_id": c} for p in products for c in p.category_ids],
+        ),
+        (
+            t.product_option.c.product_id,
+            [{"product_id": p.id, "option_id": o} for p in products for o in p.option_ids],
+        ),
+        (
+            t.product_recommendation.c.product_id,
+            [
+                {"product_id": p.id, "recommended_id": r.product_id, "rank": r.rank}
+                for p in products
+                for r in p.recommendations
+            ],
+        ),
+        (
+            t.asset.c.product_id,
+            [{"product_id": p.id, **asdict(a)} for p in products for a in p.assets],
+        ),
+    )
+
+
+def _product(row: Row, parts: _Satellites) -> Product:
+    return Product(
+        id=row["id"],
+        structure=Structure(row["structure"]),
+        parent_id=row["parent_id"],
+        type_id=row["type_id"],
+        status=Status(row["status"]),
+        code=row["code"],
+        gtin=row["gtin"],
+        title=row["title"],
+        slug=row["slug"],
+        description=row["description"],
+        seo_title=row["seo_title"],
+        seo_description=row["seo_description"],
+        discountable=row["discountable"],
+        priority=row["priority"],
+        created_at=row["created_at"],
+        attributes=tuple(_attribute_value(one) for one in row["attributes"]),
+        category_ids=tuple(sorted(parts.categories)),
+        assets=tuple(sorted(parts.assets, key=lambda one: (one.rank, one.id))),
+        option_ids=tuple(sorted(parts.options)),
+        recommendations=tuple(
+            sorted(parts.recommendations, key=lambda one: (-one.rank, one.product_id))
+        ),
+    )
+
+
+def _attribute_value(stored: list[Any]) -> AttributeValue:
+    key, content = stored
+    return AttributeValue(UUID(key), tuple(content) if isinstance(content, list) else content)
+
+
+def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in row.items() if key != name}
