@@ -1,0 +1,10 @@
+"""The store's addresses: oscarapi under /api/, the HTML shop at the root."""
+
+from django.apps import apps
+from django.urls import include, path
+
+urlpatterns = [
+    path("api/", include("oscarapi.urls")),
+    path("i18n/", include("django.conf.urls.i18n")),
+    path("", include(apps.get_app_config("oscar").urls[0])),
+]

@@ -1,0 +1,39 @@
+"""What the adapters read from their environment."""
+
+from __future__ import annotations
+
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class OscarSettings(BaseSettings):
+    """What an oscar shop has in its settings file and not in its database.
+
+    Attributes:
+        media_url: MEDIA_URL of the shop (BANYAN_OSCAR_MEDIA_URL).
+        time_zone: TIME_ZONE of the shop, in which its API shows times
+            (BANYAN_OSCAR_TIME_ZONE).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BANYAN_OSCAR_", extra="ignore")
+
+    media_url: str = "/media/"
+    time_zone: str = "UTC"
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        try:
+            ZoneInfo(name)
+        except (ZoneInfoNotFoundError, ValueError) as exc:
+            raise ValueError(f"{name!r} is not a time zone, e.g. Europe/London") from exc
+        return name
+
+    @field_validator("media_url")
+    @classmethod
+    def _ends_with_slash(cls, url: str) -> str:
+        if not url.endswith("/"):
+            raise ValueError(f"{url!r} must end with a slash")
+        return url
