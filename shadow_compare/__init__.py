@@ -1,0 +1,1 @@
+"""Proves: two stores' answers compared, and parity with stated confidence."""

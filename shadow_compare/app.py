@@ -1,0 +1,58 @@
+"""Builds this package's objects. The only module here that others import to get one."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from shadow_compare.ports import EvidenceReader
+from shadow_compare.storage.engine import parse
+from shadow_compare.storage.reader import SqlEvidenceReader
+
+if TYPE_CHECKING:
+    from shadow_compare.edge.runner import Job
+
+
+@asynccontextmanager
+async def open_evidence(url: str) -> AsyncIterator[EvidenceReader]:
+    """Read the evidence at an async SQLAlchemy URL (SQLite file or PostgreSQL).
+
+    Opening creates nothing: a database that does not exist yet reads as empty evidence,
+    and is found once the comparer has made it.
+
+        async with open_evidence("sqlite+aiosqlite:///var/evidence.sqlite3") as evidence:
+            print(await evidence.domain(table.domain("catalog")))
+
+    Raises:
+        EvidenceUnavailable: the URL names no supported database; also raised by the
+            reader's methods when the store does not answer.
+    """
+    reader = SqlEvidenceReader(parse(url), time.time)  # noqa: TID251 - the edge's clock
+    try:
+        yield reader
+    finally:
+        await reader.close()
+
+
+async def run_comparer(job: Job, url: str) -> None:
+    """Bring the evidence database up to date and compare; see `edge.runner.run`.
+
+    Raises:
+        EvidenceUnavailable: the database does not answer or is of a newer release.
+    """
+    from shadow_compare.edge.runner import run  # noqa: PLC0415 - readers need no HTTP client
+    from shadow_compare.storage.engine import sqlite_file, writer_engine  # noqa: PLC0415
+    from shadow_compare.storage.schema import migrate  # noqa: PLC0415
+    from shadow_compare.storage.writer import SqlEvidenceWriter  # noqa: PLC0415
+
+    parsed = parse(url)
+    if (file := sqlite_file(parsed)) is not None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    engine = writer_engine(parsed)
+    try:
+        await migrate(engine)
+        await run(job, SqlEvidenceWriter(engine))
+    finally:
+        await engine.dispose()

@@ -1,0 +1,252 @@
+"""The comparer's commands: compare, parity, mismatches."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from proxy.routing import RoutingTable
+    from shadow_compare.settings import CompareSettings
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", help="Routing table in force. Default: applied.yaml in BANYAN_VAR."),
+]
+Database = Annotated[
+    str | None,
+    typer.Option("--database", help="URL of the evidence. Default: BANYAN_EVIDENCE_DATABASE."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+DomainName = Annotated[str | None, typer.Argument(metavar="[DOMAIN]", help="One domain only.")]
+
+
+def compare(
+    spool: Annotated[Path | None, typer.Option(help="Spool directory of the proxy.")] = None,
+    config: Config = None,
+    database: Database = None,
+    once: Annotated[bool, typer.Option("--once", help="End when the spool is empty.")] = False,
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Answer GET /metrics here.")
+    ] = None,
+) -> None:
+    """Compare captured exchanges with what the other side answers.
+
+    Reads the proxy's spool, asks the other store the same question, judges both answers
+    by the rules of the routing table and stores what it found. Safe to kill and to start
+    again at any moment: nothing is counted twice.
+
+    Example: banyan compare --config var/applied.yaml --spool var/spool --listen 127.0.0.1:8084
+    """
+    import asyncio
+
+    import uvloop
+
+    from proxy.errors import ProxyError
+    from shadow_compare.app import run_comparer
+    from shadow_compare.edge.asker import Limits
+    from shadow_compare.edge.logs import log_to_stderr
+    from shadow_compare.edge.runner import Job
+    from shadow_compare.errors import CompareError
+
+    settings = _settings()
+    key = settings.redaction_key
+    job = Job(
+        config=config or settings.var / "applied.yaml",
+        spool=spool or settings.var / "spool",
+        key=key.get_secret_value().encode() if key else None,
+        limits=Limits(
+            timeout_s=settings.shadow_timeout_s,
+            concurrency=settings.shadow_concurrency,
+            rate=settings.shadow_rate,
+            body_bytes=settings.shadow_body_limit,
+        ),
+        max_age_s=settings.shadow_max_age_s,
+        once=once,
+        listen=_address(listen),
+    )
+    log_to_stderr(settings.log_level)
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run_comparer(job, database or settings.evidence_url()))
+    except (ProxyError, CompareError, OSError) as exc:
+        _fail(str(exc))
+
+
+def parity(
+    domain: DomainName = None,
+    config: Config = None,
+    database: Database = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say how equal old and new are, and how sure that is.
+
+    Counts belong to the epoch in force: since the last change of the rules or of either
+    store's release.
+
+    Example: banyan parity catalog --json
+    """
+    import asyncio
+
+    from shadow_compare.core.evidence import DomainEvidence
+    from shadow_compare.edge.report import parity_json, print_parity
+    from shadow_compare.errors import CompareError
+
+    table = _table(config)
+    known = {one.name: one for one in table.domains}
+    if domain is not None and domain not in known:
+        _fail(f"the table has no domain {domain}; it has {', '.join(known) or 'none'}")
+    wanted = list(known.values()) if domain is None else [known[domain]]
+
+    async def read() -> list[DomainEvidence]:
+        from shadow_compare.app import open_evidence
+
+        async with open_evidence(database or _settings().evidence_url()) as evidence:
+            return [await evidence.domain(one) for one in wanted]
+
+    try:
+        found = asyncio.run(read())
+    except CompareError as exc:
+        _fail(str(exc))
+    if as_json:
+        _print_json(parity_json(found))
+        return
+    from rich.console import Console
+
+    print_parity(Console(), found)
+
+
+def mismatches(
+    what: Annotated[
+        str | None,
+        typer.Argument(metavar="[DOMAIN|show]", help='A domain, or "show" to open one group.'),
+    ] = None,
+    fingerprint: Annotated[
+        str | None, typer.Argument(help='After "show": the fingerprint, or its beginning.')
+    ] = None,
+    config: Config = None,
+    database: Database = None,
+    limit: Annotated[int, typer.Option(min=1, help="Groups to list.")] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """List mismatches that look the same as groups, or show one side by side.
+
+    Example: banyan mismatches catalog
+
+    Example: banyan mismatches show v1:3f2a
+    """
+    if what == "show":
+        if fingerprint is None:
+            _fail("which one? banyan mismatches show FINGERPRINT")
+        _show(fingerprint, config, database, as_json=as_json)
+        return
+    if fingerprint is not None:
+        _fail(f'"{fingerprint}" is too much; to open a group: banyan mismatches show FINGERPRINT')
+    _list(what, database, limit, as_json=as_json)
+
+
+def _list(domain: str | None, database: str | None, limit: int, *, as_json: bool) -> None:
+    import asyncio
+    from collections.abc import Sequence
+
+    from shadow_compare.core.evidence import MismatchGroup
+    from shadow_compare.edge.report import groups_json, print_groups
+    from shadow_compare.errors import CompareError
+
+    async def read() -> Sequence[MismatchGroup]:
+        from shadow_compare.app import open_evidence
+
+        async with open_evidence(database or _settings().evidence_url()) as evidence:
+            return await evidence.groups(domain, limit=limit)
+
+    try:
+        groups = asyncio.run(read())
+    except CompareError as exc:
+        _fail(str(exc))
+    if as_json:
+        _print_json(groups_json(groups))
+        return
+    from rich.console import Console
+
+    print_groups(Console(), groups)
+
+
+def _show(fingerprint: str, config: Path | None, database: str | None, *, as_json: bool) -> None:
+    import asyncio
+    from collections.abc import Sequence
+
+    from shadow_compare.core.evidence import Example, MismatchGroup
+    from shadow_compare.edge.report import (
+        example_json,
+        print_example,
+        store_urls,
+    )
+    from shadow_compare.errors import CompareError
+
+    async def read() -> tuple[MismatchGroup, Sequence[Example]] | None:
+        from shadow_compare.app import open_evidence
+
+        async with open_evidence(database or _settings().evidence_url()) as evidence:
+            return await evidence.group(fingerprint)
+
+    stores = store_urls(_table(config))
+    try:
+        found = asyncio.run(read())
+    except CompareError as exc:
+        _fail(str(exc))
+    if found is None:
+        _fail(f"no group, or more than one, begins with {fingerprint}; see banyan mismatches")
+    if as_json:
+        _print_json(example_json(*found, stores))
+        return
+    from rich.console import Console
+
+    print_example(Console(), *found, stores)
+
+
+def _settings() -> CompareSettings:
+    from pydantic import ValidationError
+
+    from shadow_compare.settings import CompareSettings
+
+    try:
+        return CompareSettings()
+    except ValidationError as exc:
+        first = exc.errors()[0]
+        name = "_".join(str(part) for part in first["loc"]).upper()
+        _fail(f"BANYAN_{name}: {first['msg']}")
+
+
+def _table(config: Path | None) -> RoutingTable:
+    from proxy.errors import RoutingFileError
+    from proxy.storage.tables import load_routing
+
+    try:
+        return load_routing(config or _settings().var / "applied.yaml")
+    except RoutingFileError as exc:
+        _fail(str(exc))
+
+
+def _address(listen: str | None) -> tuple[str, int] | None:
+    if listen is None:
+        return None
+    host, colon, port = listen.rpartition(":")
+    if not colon or not port.isdecimal() or int(port) > 65_535:
+        _fail(f"--listen takes HOST:PORT, not {listen}")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def _fail(message: str) -> NoReturn:
+    """One line on stderr, and a status that says no."""
+    line = "; ".join(part.strip() for part in message.splitlines() if part.strip())
+    typer.echo(f"banyan: {line}", err=True)
+    raise typer.Exit(1)

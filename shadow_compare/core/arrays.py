@@ -1,0 +1,112 @@
+"""Which elements of two arrays belong together."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import SequenceMatcher
+
+from shadow_compare.core.documents import Json, canonical
+
+_ALIGN_WORK = 100_000
+_LIKEN_AT_MOST = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing:
+    """Indexes into both arrays.
+
+    Attributes:
+        pairs: (legacy's index, the core's index) of elements that belong together, in
+            legacy's order.
+        legacy_only: legacy's indexes without a partner.
+        core_only: the core's indexes without a partner.
+        moved: the pairs are not in the same order on both sides.
+    """
+
+    pairs: tuple[tuple[int, int], ...]
+    legacy_only: tuple[int, ...]
+    core_only: tuple[int, ...]
+    moved: bool = False
+
+
+def by_position(legacy: Sequence[str], core: Sequence[str]) -> Pairing:
+    """Pair elements in order, letting an inserted or removed one shift the rest.
+
+    Two arrays that hold the same in another order come back paired and `moved`.
+    """
+    if len(legacy) == len(core) and legacy != core and sorted(legacy) == sorted(core):
+        return by_content(legacy, core)
+    if _work(legacy, core) > _ALIGN_WORK:
+        return _one_to_one(range(len(legacy)), range(len(core)))
+    found = Pairing((), (), ())
+    matcher = SequenceMatcher(None, legacy, core, autojunk=False)
+    for _, low, high, core_low, core_high in matcher.get_opcodes():
+        part = _one_to_one(range(low, high), range(core_low, core_high))
+        found = Pairing(
+            found.pairs + part.pairs,
+            found.legacy_only + part.legacy_only,
+            found.core_only + part.core_only,
+        )
+    return found
+
+
+def _work(legacy: Sequence[str], core: Sequence[str]) -> int:
+    """About how many steps aligning takes: texts that stand often cost most."""
+    often = Counter(core)
+    return len(legacy) + len(core) + sum(often[text] for text in legacy)
+
+
+def by_content(legacy: Sequence[str], core: Sequence[str]) -> Pairing:
+    """Pair equal texts wherever they stand; what is left over stays alone."""
+    waiting: dict[str, deque[int]] = defaultdict(deque)
+    for at, text in enumerate(core):
+        waiting[text].append(at)
+    pairs: list[tuple[int, int]] = []
+    alone: list[int] = []
+    for at, text in enumerate(legacy):
+        if waiting[text]:
+            pairs.append((at, waiting[text].popleft()))
+        else:
+            alone.append(at)
+    left = sorted(at for places in waiting.values() for at in places)
+    order = [at for _, at in pairs]
+    return Pairing(tuple(pairs), tuple(alone), tuple(left), moved=order != sorted(order))
+
+
+def match_up(found: Pairing, legacy: Sequence[Json], core: Sequence[Json]) -> Pairing:
+    """Pair what was left over too: each with the one that shares most of its members.
+
+    A changed price then reads as a changed price, not as one product gone and one come.
+    """
+    ours, theirs = list(found.legacy_only), list(found.core_only)
+    if not ours or not theirs:
+        return found
+    if max(len(ours), len(theirs)) > _LIKEN_AT_MOST:
+        more = _one_to_one(ours, theirs)
+        return Pairing(found.pairs + more.pairs, more.legacy_only, more.core_only, found.moved)
+    pairs = list(found.pairs)
+    parts = {at: _parts(core[at]) for at in theirs}
+    alone: list[int] = []
+    for at in ours:
+        own = _parts(legacy[at])
+        best = max(theirs, key=lambda it: len(own & parts[it]), default=None)
+        if best is None or (own and parts[best] and not own & parts[best]):
+            alone.append(at)
+            continue
+        theirs.remove(best)
+        pairs.append((at, best))
+    return Pairing(tuple(sorted(pairs)), tuple(alone), tuple(theirs), found.moved)
+
+
+def _parts(value: Json) -> frozenset[str]:
+    if isinstance(value, dict):
+        return frozenset(f"{key}:{canonical(item)}" for key, item in value.items())
+    return frozenset()
+
+
+def _one_to_one(legacy: Sequence[int], core: Sequence[int]) -> Pairing:
+    common = min(len(legacy), len(core))
+    pairs = tuple(zip(legacy[:common], core[:common], strict=True))
+    return Pairing(pairs, tuple(legacy[common:]), tuple(core[common:]))

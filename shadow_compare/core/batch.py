@@ -1,0 +1,90 @@
+"""What one round of comparing adds to the evidence, as one value.
+
+A batch is stored whole or not at all, checkpoints included: a comparer that is killed
+between two batches has counted nothing twice and forgotten nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from shadow_compare.core.epoch import Epoch
+from shadow_compare.core.evidence import Example
+from shadow_compare.core.verdict import Outcome
+
+
+class Checkpoint(NamedTuple):
+    """How far a run was read: everything before `offset` bytes of `segment` is done."""
+
+    segment: int = 1
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a mismatch is called, so that its like can join it."""
+
+    fingerprint: str
+    title: str
+    patterns: tuple[str, ...]
+    example: Example
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """One answer time. `role` is "live" or "shadow"."""
+
+    side: str
+    role: str
+    elapsed_us: int
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One frame's end: a verdict's outcome or a loss, never both.
+
+    Attributes:
+        run: the worker's life that captured it; with `seq` it names the frame for ever.
+        at_s: when the shopper was answered.
+        epoch: key of the epoch it was judged in; "" for a loss of an unknown domain.
+        loss: why it could not be compared, when `outcome` is None.
+        noise: patterns at which the live side differed from itself; None when it was not
+            asked again.
+    """
+
+    run: str
+    seq: int
+    at_s: float
+    domain: str
+    route: str
+    epoch: str
+    outcome: Outcome | None
+    loss: str | None = None
+    finding: Finding | None = None
+    timings: tuple[Timing, ...] = ()
+    noise: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """One transaction's worth.
+
+    Attributes:
+        at_s: now, seconds since 1970.
+        epochs: the epoch in force of every domain of the table.
+        checkpoints: run to how far it is read once this batch is stored.
+        accounts: run to the proxy's counters as last seen.
+        closed: runs that will never yield another frame, each with the loss that
+            whatever is still missing of it is booked under.
+        gone: closed runs that the spool no longer holds; nothing need be remembered.
+    """
+
+    at_s: float
+    judged: tuple[Judged, ...] = ()
+    epochs: tuple[Epoch, ...] = ()
+    checkpoints: Mapping[str, Checkpoint] = field(default_factory=dict)
+    accounts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    closed: Mapping[str, str] = field(default_factory=dict)
+    gone: tuple[str, ...] = ()

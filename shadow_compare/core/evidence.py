@@ -1,0 +1,189 @@
+"""What the comparer knows of a domain, as values that gates and pages read.
+
+Every count belongs to the domain's current epoch: the evidence gathered since the
+last change of either release or of the compare rules.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Parity:
+    """How equal two stores are, with the confidence stated.
+
+    Attributes:
+        route: route name, or None for the whole domain.
+        compared: matched + accepted + mismatched; the samples of the bound.
+        incomparable: one side's answer could not be read; never counted as equal.
+        broken: a rule crashed; never counted as equal.
+        lower_ppm: exact one-sided lower bound on the share of equal answers, in ppm;
+            0 while nothing was compared.
+        confidence_bp: confidence of that bound in basis points.
+    """
+
+    route: str | None
+    matched: int
+    accepted: int
+    mismatched: int
+    incomparable: int
+    broken: int
+    lower_ppm: int
+    confidence_bp: int
+
+    @property
+    def compared(self) -> int:
+        """Comparisons that ended in a verdict of equal or unequal."""
+        return self.matched + self.accepted + self.mismatched
+
+    @property
+    def ratio_ppm(self) -> int | None:
+        """Share of equal answers seen, rounded down; None before the first one."""
+        if not self.compared:
+            return None
+        return (self.matched + self.accepted) * 1_000_000 // self.compared
+
+
+@dataclass(frozen=True, slots=True)
+class Accounting:
+    """Where every mirrored exchange went. Not bound to an epoch: since records began.
+
+    mirrored == compared + sum(losses.values()) + pending holds at every moment a reader
+    can see.
+
+    Attributes:
+        mirrored: exchanges that the proxy decided to mirror.
+        compared: frames that ended in a verdict (match, accepted, mismatch,
+            incomparable, broken).
+        losses: reason to count: dropped by the proxy (queue_full, spool_full,
+            body_too_large, client_gone …), lost in a crash, failed at the other side
+            (shadow_timeout, shadow_unreachable …).
+        pending: not yet read by the comparer.
+    """
+
+    mirrored: int
+    compared: int
+    pending: int
+    losses: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def lost(self) -> int:
+        """All losses together."""
+        return sum(self.losses.values())
+
+
+@dataclass(frozen=True, slots=True)
+class TrendPoint:
+    """One interval of a domain's parity. `at_s` is its start, seconds since the epoch."""
+
+    at_s: int
+    equal: int
+    mismatched: int
+    ratio_ppm: int
+    lower_ppm: int
+    epoch: str
+
+
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """One side's answer times for a domain, milliseconds, from log-spaced buckets.
+
+    role is "live" (it answered shoppers) or "shadow" (the comparer asked it).
+    """
+
+    side: str
+    role: str
+    count: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """One difference: where, of which class, and both values as canonical JSON text.
+
+    Attributes:
+        path: exact, with indexes, e.g. "$.children[2].date_updated".
+        pattern: index-free, e.g. "$.children[*].date_updated"; "status" and
+            "header:content-type" stand for the answer's head.
+        kind: status, header, missing, added, type, value, order, length, body.
+        legacy: legacy's value, None when absent.
+        core: the core's value, None when absent.
+    """
+
+    path: str
+    pattern: str
+    kind: str
+    legacy: str | None
+    core: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A stored, redacted exchange that fell into a group."""
+
+    request_id: str
+    at_s: float
+    method: str
+    target: str
+    request_headers: tuple[tuple[str, str], ...]
+    live_side: str
+    legacy_status: int
+    core_status: int
+    legacy_headers: tuple[tuple[str, str], ...]
+    core_headers: tuple[tuple[str, str], ...]
+    legacy_body: str
+    core_body: str
+    leaves: tuple[Leaf, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MismatchGroup:
+    """Mismatches that look the same: one fingerprint.
+
+    Attributes:
+        fingerprint: "v1:" and 16 hex digits.
+        title: one plain sentence: what differs, where.
+        share_ppm: of the route's comparisons in this epoch.
+        noise_ppm: of the route's exchanges that the live side was asked twice, the share
+            in which it differed from itself at all of these patterns (the rarest one
+            counts): near a million, the place moves by itself. None when none was.
+    """
+
+    fingerprint: str
+    domain: str
+    route: str
+    title: str
+    patterns: tuple[str, ...]
+    count: int
+    share_ppm: int
+    first_seen_s: float
+    last_seen_s: float
+    epoch: str
+    current: bool
+    noise_ppm: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DomainEvidence:
+    """All that a gate or a page asks of one domain.
+
+    Attributes:
+        epoch: short id of the current epoch; "" before any evidence.
+        epoch_since_s: when it began.
+        overall: parity of the whole domain.
+        routes: parity per route, worst first; routes never seen are absent.
+        unseen: route names of the table that nothing was compared on.
+        heartbeat_s: when the comparer last wrote, None when it never did.
+    """
+
+    domain: str
+    epoch: str
+    epoch_since_s: float | None
+    overall: Parity
+    routes: tuple[Parity, ...]
+    unseen: tuple[str, ...]
+    accounting: Accounting
+    heartbeat_s: float | None

@@ -1,0 +1,202 @@
+"""Judge two answers to one request."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from proxy.routing import CompareRule, Side
+from shadow_compare.core.answer import Answer
+from shadow_compare.core.bodies import (
+    content_type,
+    decoded,
+    differing_bytes,
+    differing_text,
+    is_json,
+    media_type,
+    text_of,
+)
+from shadow_compare.core.documents import quoted, read_json
+from shadow_compare.core.evidence import Leaf
+from shadow_compare.core.rules import RuleState, compile_rules
+from shadow_compare.core.values import same
+from shadow_compare.core.verdict import Accepted, Outcome, Verdict
+from shadow_compare.core.walk import Walk
+from shadow_compare.errors import UnreadableError
+
+_NOT_MODIFIED = 304
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was asked and what both sides said.
+
+    Attributes:
+        live: who answered the shopper.
+        again: what that side said when it was asked again; None when it was not.
+    """
+
+    method: str
+    legacy: Answer
+    core: Answer
+    live: Side = Side.LEGACY
+    again: Answer | None = None
+
+
+class Judge:
+    """Compares under one route's rules. Immutable to its callers; reuse it.
+
+    Args:
+        headers: lower-case names of the headers to compare.
+        rules: those in force on the route, none expired.
+
+    Raises:
+        JsonPathError: a rule's path is none; a table that loaded has no such rule.
+    """
+
+    def __init__(self, headers: Sequence[str], rules: Sequence[CompareRule]) -> None:
+        self._headers = tuple(headers)
+        self._rules = compile_rules(rules)
+
+    def judge(self, exchange: Exchange) -> Verdict:
+        """Compare legacy (the control) with the core (the candidate).
+
+        Total: whatever the answers hold, there is a verdict and no exception. A failure
+        in here is BROKEN, which is never counted as equal.
+        """
+        try:
+            return self._judge(exchange)
+        except UnreadableError as exc:
+            return Verdict(Outcome.INCOMPARABLE, reason=str(exc))
+        except Exception as exc:  # noqa: BLE001 - a bug here must not stop the comparer
+            return Verdict(Outcome.BROKEN, reason=repr(exc)[:500])
+
+    def _judge(self, exchange: Exchange) -> Verdict:
+        reason = _not_comparable(exchange.legacy, exchange.core)
+        if reason is not None:
+            return Verdict(Outcome.INCOMPARABLE, reason=reason)
+        leaves, accepted = self._differences(exchange.method, exchange.legacy, exchange.core)
+        noise: list[Leaf] = []
+        if leaves and exchange.again is not None:
+            noisy = self._noise(exchange)
+            noise = [leaf for leaf in leaves if leaf.path in noisy]
+            leaves = [leaf for leaf in leaves if leaf.path not in noisy]
+        outcome = Outcome.MATCH
+        if leaves:
+            outcome = Outcome.MISMATCH
+        elif accepted or noise:
+            outcome = Outcome.ACCEPTED
+        return Verdict(outcome, tuple(leaves), tuple(accepted), tuple(noise))
+
+    def noise(self, exchange: Exchange) -> tuple[str, ...]:
+        """Patterns at which the live side differed from itself, rules applied."""
+        try:
+            return tuple(sorted(set(self._noise(exchange).values())))
+        except Exception:  # noqa: BLE001 - noise is a hint; `judge` reports what is broken
+            return ()
+
+    def _noise(self, exchange: Exchange) -> dict[str, str]:
+        """Path to pattern of the differences between the live answer and its control."""
+        live = exchange.legacy if exchange.live is Side.LEGACY else exchange.core
+        if exchange.again is None or _not_comparable(live, exchange.again) is not None:
+            return {}
+        try:
+            leaves, _ = self._differences(exchange.method, live, exchange.again)
+        except UnreadableError:
+            return {}
+        return {leaf.path: leaf.pattern for leaf in leaves}
+
+    def _differences(
+        self, method: str, legacy: Answer, core: Answer
+    ) -> tuple[list[Leaf], list[Accepted]]:
+        if legacy.status != core.status:
+            # The bodies of a page and of an error differ as a matter of course.
+            status = Leaf("status", "status", "status", str(legacy.status), str(core.status))
+            return [status], []
+        leaves = [leaf for name in self._headers if (leaf := _header(name, legacy, core))]
+        if method == "HEAD":
+            return leaves, []
+        more, accepted = _bodies(legacy, core, self._rules)
+        return leaves + more, accepted
+
+
+def _not_comparable(legacy: Answer, core: Answer) -> str | None:
+    if legacy.status == core.status and legacy.status >= 500:
+        return f"both sides failed with {legacy.status}"
+    if legacy.status != core.status and _NOT_MODIFIED in (legacy.status, core.status):
+        return "one side answered 304, because it knew what the shopper had"
+    return None
+
+
+def _header(name: str, legacy: Answer, core: Answer) -> Leaf | None:
+    ours, theirs = legacy.header(name), core.header(name)
+    if name == "content-type":
+        ours = None if ours is None else content_type(ours)
+        theirs = None if theirs is None else content_type(theirs)
+    if ours == theirs:
+        return None
+    place = f"header:{name}"
+    return Leaf(
+        place,
+        place,
+        "header",
+        None if ours is None else quoted(ours),
+        None if theirs is None else quoted(theirs),
+    )
+
+
+def _bodies(legacy: Answer, core: Answer, rules: RuleState) -> tuple[list[Leaf], list[Accepted]]:
+    if legacy.body == core.body and _coding(legacy) == _coding(core):
+        return [], []
+    ours, theirs = _read(Side.LEGACY, legacy), _read(Side.CORE, core)
+    if ours == theirs:
+        return [], []
+    json = is_json(legacy, ours), is_json(core, theirs)
+    if not ours or not theirs or json[0] != json[1]:
+        return [_unlike(legacy, ours, core, theirs)], []
+    if all(json):
+        return _documents(ours, theirs, rules)
+    texts = text_of(legacy, ours), text_of(core, theirs)
+    if texts[0] is None or texts[1] is None:
+        return [differing_bytes(ours, theirs)], []
+    leaf = differing_text(texts[0], texts[1])
+    return ([leaf] if leaf else []), []
+
+
+def _documents(legacy: bytes, core: bytes, rules: RuleState) -> tuple[list[Leaf], list[Accepted]]:
+    documents = []
+    for side, body in ((Side.LEGACY, legacy), (Side.CORE, core)):
+        try:
+            documents.append(read_json(body))
+        except UnreadableError as exc:
+            raise UnreadableError(f"{_owner(side)} answer: {exc}") from exc
+    ours, theirs = documents
+    if same(ours, theirs):
+        return [], []
+    walk = Walk()
+    walk.documents(ours, theirs, rules)
+    return walk.leaves, walk.accepted
+
+
+def _read(side: Side, answer: Answer) -> bytes:
+    try:
+        return decoded(answer)
+    except UnreadableError as exc:
+        raise UnreadableError(f"{_owner(side)} answer: {exc}") from exc
+
+
+def _owner(side: Side) -> str:
+    return "legacy's" if side is Side.LEGACY else "the core's"
+
+
+def _coding(answer: Answer) -> str:
+    return (answer.header("content-encoding") or "identity").lower()
+
+
+def _unlike(legacy: Answer, ours: bytes, core: Answer, theirs: bytes) -> Leaf:
+    """One side is empty, or one is JSON and the other is not."""
+    told = [
+        quoted(f"{media_type(answer) or 'no type'}, {len(body)} bytes") if body else None
+        for answer, body in ((legacy, ours), (core, theirs))
+    ]
+    return Leaf("body", "body", "body", told[0], told[1])

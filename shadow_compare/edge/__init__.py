@@ -1,0 +1,1 @@
+"""The comparer's outside: the spool, the other side, metrics, the process."""

@@ -1,0 +1,63 @@
+"""The proxy's spool as a source of frames."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from proxy.core.frame import Frame
+from proxy.storage import DROPPED, MIRRORED, Position, SpoolReader, split_name
+from shadow_compare.core.batch import Checkpoint
+from shadow_compare.ports import RunState
+
+log = logging.getLogger(__name__)
+
+
+class SpoolSource:
+    """Implements ports.FrameSource. One thread at a time.
+
+    Raises:
+        SpoolBusy: another comparer reads this spool.
+    """
+
+    def __init__(self, directory: Path, checkpoints: Mapping[str, Checkpoint]) -> None:
+        self._reader = SpoolReader(directory, _positions(checkpoints))
+        self._damaged = 0
+
+    def read(self, max_frames: int) -> Sequence[tuple[Checkpoint, Frame]]:
+        frames = self._reader.read(max_frames)
+        if self._reader.corrupt_records > self._damaged:
+            self._damaged = self._reader.corrupt_records
+            log.warning("%d frames were damaged on disk so far and are lost", self._damaged)
+        return [
+            (Checkpoint(position.segment, position.offset), frame) for position, frame in frames
+        ]
+
+    def runs(self) -> Mapping[str, RunState]:
+        return {
+            run: RunState(account.alive, _counted(account.counters))
+            for run, account in self._reader.accounts().items()
+        }
+
+    def release(self, checkpoints: Mapping[str, Checkpoint]) -> None:
+        self._reader.release(_positions(checkpoints))
+
+    def forget(self, run: str) -> None:
+        self._reader.forget(run)
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+def _positions(checkpoints: Mapping[str, Checkpoint]) -> dict[str, Position]:
+    return {run: Position(*checkpoint) for run, checkpoint in checkpoints.items()}
+
+
+def _counted(counters: Mapping[str, int]) -> dict[str, int]:
+    """The counters of the books; a worker has many more."""
+    return {
+        name: count
+        for name, count in counters.items()
+        if split_name(name)[0] in (MIRRORED, DROPPED)
+    }

@@ -1,0 +1,27 @@
+"""Errors that this package raises on purpose."""
+
+from __future__ import annotations
+
+
+class CompareError(Exception):
+    """Root of this package's errors."""
+
+
+class EvidenceUnavailable(CompareError):
+    """The evidence store did not answer; nothing is lost, try again."""
+
+
+class UnreadableError(CompareError):
+    """An answer cannot be read in a way that comparing could rely on."""
+
+
+class AskError(CompareError):
+    """The other side gave no answer that could be compared.
+
+    Attributes:
+        loss: what the exchange is booked under, e.g. "shadow_timeout".
+    """
+
+    def __init__(self, loss: str, problem: str) -> None:
+        super().__init__(problem)
+        self.loss = loss

@@ -1,0 +1,1 @@
+"""The use cases: compare one frame, and round after round a whole spool."""

@@ -1,0 +1,196 @@
+"""Round after round: take frames, have them judged, store what was found, let go of them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from proxy.core.frame import Frame
+from proxy.routing import RoutingTable
+from shadow_compare.core.batch import Batch, Checkpoint, Judged
+from shadow_compare.core.pace import next_batch
+from shadow_compare.errors import EvidenceUnavailable
+from shadow_compare.ports import Asker, EvidenceWriter, FrameSource, RunState
+from shadow_compare.service.compare import Terms, compare
+from shadow_compare.service.rulebook import Rulebook
+
+HEARTBEAT_S = 1.0
+_RETRY_S = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Meter(Protocol):
+    """Counts for a monitor what has been stored."""
+
+    def ended(self, frames: Sequence[Judged]) -> None:
+        """These frames came to their end."""
+        ...
+
+    def lag(self, seconds: float) -> None:
+        """How old the oldest frame of the last batch was when it was stored."""
+        ...
+
+
+class Clock(Protocol):
+    """Time, so that tests may set it."""
+
+    def now_s(self) -> float:
+        """Seconds since 1970, UTC."""
+        ...
+
+    def tick_s(self) -> float:
+        """Seconds on a clock that only goes forward."""
+        ...
+
+    def sleep(self, seconds: float) -> Awaitable[None]:
+        """Wait."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Gear:
+    """What a comparer works with. `source` is open behind the checkpoints of `writer`."""
+
+    source: FrameSource
+    writer: EvidenceWriter
+    asker: Asker
+    clock: Clock
+    meter: Meter
+
+
+class Comparer:
+    """Works through one spool. Belongs to one task; `use` may be called by others of its loop.
+
+    Args:
+        max_age_s: older exchanges are lost as stale.
+    """
+
+    def __init__(self, gear: Gear, table: RoutingTable, *, max_age_s: float) -> None:
+        self._source = gear.source
+        self._writer = gear.writer
+        self._asker = gear.asker
+        self._clock = clock = gear.clock
+        self._meter = gear.meter
+        self._max_age_s = max_age_s
+        self._rulebook = Rulebook(table, clock.now_s())
+        self._stores_since_s = float("-inf")
+        self._batch_size = 16
+        self._stored_s = float("-inf")
+        self._known: set[str] = set()
+        self._gone: set[str] = set()
+        self._announce = True
+
+    def use(self, table: RoutingTable) -> None:
+        """Judge by a new table from the next round on."""
+        now_s = self._clock.now_s()
+        rulebook = Rulebook(table, now_s)
+        if rulebook.stores != self._rulebook.stores:
+            self._stores_since_s = now_s
+        self._announce = self._announce or rulebook.epochs != self._rulebook.epochs
+        self._rulebook = rulebook
+
+    async def round(self, keep_trying: Callable[[], bool]) -> int:
+        """Take a batch to its end. Returns how many frames it held.
+
+        Either everything about the batch is stored or nothing is, and the spool lets go of
+        frames only afterwards. Killed at any point, the next comparer does the same batch
+        again or finds it done.
+
+        Args:
+            keep_trying: asked while the evidence store does not answer; the same batch is
+                offered until it is stored.
+
+        Raises:
+            EvidenceUnavailable: the store did not answer and there was no more trying.
+        """
+        self._renew_rulebook()
+        # 1. counters are taken and a run is seen dead: it has written its last frame, and
+        # its counters are final; 2. frames are read: when there was room and none of that
+        # run came, none ever will. The other way round, frames written in between would
+        # be given up.
+        runs = await asyncio.to_thread(self._source.runs)
+        taken = await asyncio.to_thread(self._source.read, self._batch_size)
+        closed = self._ended(runs, taken)
+        began_s = self._clock.tick_s()
+        judged = await self._judge([frame for _, frame in taken])
+        if taken:
+            took_s = self._clock.tick_s() - began_s
+            self._batch_size = next_batch(self._batch_size, took_s)
+        now_s = self._clock.now_s()
+        quiet = not judged and not closed and not self._announce
+        if quiet and self._clock.tick_s() - self._stored_s < HEARTBEAT_S:
+            return 0
+        batch = Batch(
+            at_s=now_s,
+            judged=tuple(judged),
+            epochs=self._rulebook.epochs,
+            checkpoints={frame.run: checkpoint for checkpoint, frame in taken},
+            accounts={run: state.counters for run, state in runs.items()},
+            closed=closed,
+            # Only what the spool no longer lists: a run that could not be removed is met
+            # again, and its mark is what keeps it from being counted again.
+            gone=tuple(sorted(self._gone - runs.keys())),
+        )
+        await self._store(batch, keep_trying)
+        await asyncio.to_thread(self._let_go, batch, runs)
+        self._report(batch)
+        return len(taken)
+
+    def _renew_rulebook(self) -> None:
+        if not self._rulebook.holds(self._clock.now_s()):
+            self.use(self._rulebook.table)
+
+    async def _judge(self, frames: Sequence[Frame]) -> list[Judged]:
+        terms = Terms(self._clock.now_s() - self._max_age_s, self._stores_since_s)
+        async with asyncio.TaskGroup() as group:
+            tasks = [
+                group.create_task(compare(frame, self._rulebook, self._asker, terms))
+                for frame in frames
+            ]
+        return [task.result() for task in tasks]
+
+    def _ended(
+        self, runs: Mapping[str, RunState], taken: Sequence[tuple[Checkpoint, Frame]]
+    ) -> dict[str, str]:
+        """Runs that end with this batch, and what to book their missing frames under."""
+        closed = dict.fromkeys(self._known - runs.keys() - self._gone, "spool_removed")
+        if len(taken) < self._batch_size:
+            read = {frame.run for _, frame in taken}
+            dead = {run for run, state in runs.items() if not state.alive}
+            closed |= dict.fromkeys(dead - read - self._gone, "crash")
+        self._known = set(runs)
+        return closed
+
+    async def _store(self, batch: Batch, keep_trying: Callable[[], bool]) -> None:
+        complained = False
+        while True:
+            try:
+                await self._writer.commit(batch)
+            except EvidenceUnavailable as exc:
+                if not keep_trying():
+                    raise
+                if not complained:
+                    log.warning("evidence is not stored, trying on: %s", exc)
+                complained = True
+                await self._clock.sleep(_RETRY_S)
+            else:
+                if complained:
+                    log.info("evidence is stored again")
+                self._stored_s = self._clock.tick_s()
+                self._announce = False
+                return
+
+    def _let_go(self, batch: Batch, runs: Mapping[str, RunState]) -> None:
+        self._source.release(batch.checkpoints)
+        self._gone = (self._gone - set(batch.gone)) | set(batch.closed)
+        for run in self._gone & runs.keys():
+            self._source.forget(run)
+
+    def _report(self, batch: Batch) -> None:
+        self._meter.ended(batch.judged)
+        oldest_s = min((one.at_s for one in batch.judged), default=batch.at_s)
+        self._meter.lag(max(0.0, batch.at_s - oldest_s))

@@ -1,0 +1,70 @@
+"""What a table says about comparing, looked up by a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+
+from proxy.core.frame import Frame
+from proxy.routing import Domain, Route, RoutingTable, Side
+from shadow_compare.core.epoch import epoch_of, rules_in_force
+from shadow_compare.core.judge import Judge
+from shadow_compare.core.rules import rules_of
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How frames of one route are judged, and in which epoch."""
+
+    epoch: str
+    judge: Judge
+
+
+class Rulebook:
+    """One table on one day. Built whole; a new table or a new day needs a new one.
+
+    Attributes:
+        epochs: the epoch in force of every domain.
+    """
+
+    def __init__(self, table: RoutingTable, now_s: float) -> None:
+        self.table = table
+        self.day = day_of(now_s)
+        self.epochs = tuple(
+            epoch_of(domain, table.stores, self.day, now_s) for domain in table.domains
+        )
+        self._plans = {
+            (domain.name, route.name): Plan(epoch.key, _judge(domain, route, self.day))
+            for domain, epoch in zip(table.domains, self.epochs, strict=True)
+            for route in domain.routes
+        }
+        self._domains = {domain.name for domain in table.domains}
+
+    def find(self, frame: Frame) -> Plan | str:
+        """The plan for a frame, or the loss it is booked under when the table has none.
+
+        A frame is captured under one table and may be judged under the next. Without its
+        domain's rules nothing fair can be said of it.
+        """
+        if frame.domain not in self._domains:
+            return "domain_gone"
+        return self._plans.get((frame.domain, frame.route), "route_gone")
+
+    def holds(self, now_s: float) -> bool:
+        """Whether it is still the day that decided which rules have expired."""
+        return day_of(now_s) == self.day
+
+    @property
+    def stores(self) -> Mapping[Side, object]:
+        """Both sides' addresses and releases, to be compared for equality."""
+        return dict(self.table.stores)
+
+
+def day_of(now_s: float) -> date:
+    """The UTC day of a moment."""
+    return datetime.fromtimestamp(now_s, UTC).date()
+
+
+def _judge(domain: Domain, route: Route, today: date) -> Judge:
+    return Judge(domain.compare.headers, rules_of(rules_in_force(domain, today), route.path))

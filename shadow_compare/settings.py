@@ -1,0 +1,45 @@
+"""What the comparer takes from the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class CompareSettings(BaseSettings):
+    """Variables with the prefix BANYAN_.
+
+    Attributes:
+        var: where files go that nobody named (BANYAN_VAR).
+        evidence_database: async SQLAlchemy URL of the evidence; a SQLite file in `var` by
+            default (BANYAN_EVIDENCE_DATABASE).
+        redaction_key: key of the proxy's redaction when it does not lie in the spool
+            (BANYAN_REDACTION_KEY).
+        log_level: least grave lines that are logged (BANYAN_LOG_LEVEL).
+        shadow_timeout_s: how long the other side may take for one answer.
+        shadow_concurrency: questions to one side at a time.
+        shadow_rate: questions a second to one side.
+        shadow_max_age_s: exchanges older than this are lost as stale.
+        shadow_body_limit: bytes of the other side's answer that are read.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BANYAN_", extra="ignore")
+
+    var: Path = Path("var")
+    evidence_database: str = ""
+    redaction_key: SecretStr | None = Field(None, min_length=16)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+    shadow_timeout_s: float = Field(5.0, gt=0, le=300)
+    shadow_concurrency: int = Field(16, ge=1, le=1_000)
+    shadow_rate: float = Field(500.0, gt=0)
+    shadow_max_age_s: float = Field(900.0, gt=0)
+    shadow_body_limit: int = Field(1024 * 1024, ge=1_024)
+
+    def evidence_url(self) -> str:
+        """The evidence's URL, the default filled in."""
+        if self.evidence_database:
+            return self.evidence_database
+        return f"sqlite+aiosqlite:///{self.var / 'evidence.sqlite3'}"

@@ -1,0 +1,1 @@
+"""The evidence on disk: SQLite or PostgreSQL, one writer, any number of readers."""

@@ -1,0 +1,338 @@
+"""Answers what gates, pages and the command line ask of the evidence."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from proxy.routing.model import Domain
+from shadow_compare.core.epoch import Epoch, join, rules_hash
+from shadow_compare.core.evidence import (
+    Accounting,
+    DomainEvidence,
+    Example,
+    Latency,
+    MismatchGroup,
+    TrendPoint,
+)
+from shadow_compare.core.latency import quantile_ms
+from shadow_compare.core.ledger import Kind, Line, accounting
+from shadow_compare.core.parity import DEFAULT_CONFIDENCE_BP, Counts, parity, trend, worst_first
+from shadow_compare.errors import EvidenceUnavailable
+from shadow_compare.storage import tables
+from shadow_compare.storage.engine import reader_engine, sqlite_file
+from shadow_compare.storage.packing import unpack
+from shadow_compare.storage.schema import current_revision, head_revision
+from shadow_compare.storage.tally import OUTCOME_COLUMNS
+
+_HOUR_S = 3600
+
+
+class SqlEvidenceReader:
+    """Implements ports.EvidenceReader over SQLite or PostgreSQL.
+
+    It never writes and never creates a file: a store that is not there yet is empty
+    evidence. Safe to share between tasks of one event loop.
+    """
+
+    def __init__(self, url: URL, now_s: Callable[[], float]) -> None:
+        self._url = url
+        self._file = sqlite_file(url)
+        self._file_id: tuple[int, int] | None = None
+        self._now_s = now_s
+        self._engine: AsyncEngine | None = None
+        self._checked = False
+        self._opening = asyncio.Lock()
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._engine is not None:
+            await self._engine.dispose()
+            self._engine = None
+
+    async def domain(self, domain: Domain) -> DomainEvidence:
+        gate = domain.parity_gate
+        confidence_bp = gate.confidence_bp if gate else DEFAULT_CONFIDENCE_BP
+        async with self._open() as connection:
+            if connection is None:
+                return _nothing(domain, confidence_bp)
+            today = datetime.fromtimestamp(self._now_s(), UTC).date()
+            epoch = await _epoch(connection, domain.name, rules_hash(domain, today))
+            routes = await _totals(connection, domain.name, epoch.key) if epoch else {}
+            books = await _accounting(connection, domain.name)
+            heartbeat_s = await _heartbeat(connection, domain.name)
+        known = {route: counts for route, counts in routes.items() if counts.judged}
+        return DomainEvidence(
+            domain=domain.name,
+            epoch=epoch.key if epoch else "",
+            epoch_since_s=epoch.since_s if epoch else None,
+            overall=parity(None, sum(known.values(), Counts()), confidence_bp),
+            routes=worst_first(known, confidence_bp),
+            unseen=tuple(route.name for route in domain.routes if route.name not in known),
+            accounting=books,
+            heartbeat_s=heartbeat_s,
+        )
+
+    async def groups(
+        self, domain: str | None = None, *, current_only: bool = True, limit: int = 50
+    ) -> Sequence[MismatchGroup]:
+        query = _groups_query()
+        if domain is not None:
+            query = query.where(tables.groups.c.domain == domain)
+        if current_only:
+            query = query.where(tables.groups.c.epoch == tables.domains.c.epoch)
+        query = query.order_by(
+            tables.groups.c.mismatches.desc(), tables.groups.c.last_seen_s.desc()
+        ).limit(limit)
+        async with self._open() as connection:
+            return () if connection is None else await _groups(connection, query)
+
+    async def group(self, fingerprint: str) -> tuple[MismatchGroup, Sequence[Example]] | None:
+        prefix = fingerprint if fingerprint.startswith("v1:") else f"v1:{fingerprint}"
+        groups, examples = tables.groups.c, tables.examples.c
+        named = groups.fingerprint.startswith(prefix, autoescape=True)
+        query = _groups_query().where(named).order_by(groups.last_seen_s.desc())
+        async with self._open() as connection:
+            found = () if connection is None else await _groups(connection, query)
+            if connection is None or len({group.fingerprint for group in found}) != 1:
+                return None
+            group = next((g for g in found if g.current), found[0])
+            kept = await connection.execute(
+                sa.select(examples.run, examples.seq, examples.exchange)
+                .where(examples.fingerprint == group.fingerprint, examples.epoch == group.epoch)
+                .order_by(examples.at_s.desc(), examples.run, examples.seq.desc())
+            )
+            # The first and the last exchange may also have been drawn: show each once.
+            unique = {(row.run, row.seq): row.exchange for row in kept}
+        return group, tuple(unpack(exchange) for exchange in unique.values())
+
+    async def trend(self, domain: str, *, points: int = 60) -> Sequence[TrendPoint]:
+        tallies = tables.tallies.c
+        sums = [sa.func.sum(tallies[name]).label(name) for name in OUTCOME_COLUMNS]
+        latest = (
+            sa.select(tallies.at_s, tallies.epoch, *sums)
+            .where(tallies.domain == domain)
+            .group_by(tallies.at_s, tallies.epoch)
+            .having(sa.func.sum(tallies.matched + tallies.accepted + tallies.mismatched) > 0)
+            .order_by(tallies.at_s.desc())
+            .limit(points)
+        )
+        async with self._open() as connection:
+            if connection is None:
+                return ()
+            rows = (await connection.execute(latest)).all()
+            totals = await _epoch_totals(connection, domain)
+        intervals = [(row.at_s, row.epoch, _counts(row)) for row in reversed(rows)]
+        return trend(intervals, totals, DEFAULT_CONFIDENCE_BP)
+
+    async def latency(self, domain: str) -> Sequence[Latency]:
+        answers = tables.latencies.c
+        last = sa.select(sa.func.max(answers.at_s)).where(answers.domain == domain)
+        query = (
+            sa.select(
+                answers.side, answers.role, answers.bucket, sa.func.sum(answers.answers).label("n")
+            )
+            .where(answers.domain == domain, answers.at_s > last.scalar_subquery() - _HOUR_S)
+            .group_by(answers.side, answers.role, answers.bucket)
+        )
+        async with self._open() as connection:
+            rows = [] if connection is None else (await connection.execute(query)).all()
+        series: dict[tuple[str, str], dict[int, int]] = {}
+        for row in rows:
+            series.setdefault((row.side, row.role), {})[row.bucket] = int(row.n)
+        return tuple(
+            _latency(side, role, counts) for (side, role), counts in sorted(series.items())
+        )
+
+    @asynccontextmanager
+    async def _open(self) -> AsyncIterator[AsyncConnection | None]:
+        """A connection, or None while there is no evidence."""
+        try:
+            engine = await self._ready_engine()
+            if engine is None:
+                yield None
+                return
+            async with engine.connect() as connection:
+                yield connection if await self._holds_evidence(connection) else None
+        except (SQLAlchemyError, OSError) as exc:
+            self._checked = False
+            raise EvidenceUnavailable(f"the evidence store did not answer: {exc}") from exc
+
+    async def _ready_engine(self) -> AsyncEngine | None:
+        async with self._opening:
+            if self._file is not None and not await self._same_file():
+                await self.close()
+                self._checked = False
+            if self._file is not None and self._file_id is None:
+                return None
+            if self._engine is None:
+                self._engine = reader_engine(self._url)
+            return self._engine
+
+    async def _same_file(self) -> bool:
+        """Whether the file is the one that the connections are open on.
+
+        Someone who starts over deletes the file; open connections would go on answering
+        from the deleted one.
+        """
+        file = self._file
+        if file is None:
+            return True
+        try:
+            status = await asyncio.to_thread(file.stat)
+        except FileNotFoundError:
+            found = None
+        else:
+            found = (status.st_dev, status.st_ino) if status.st_size else None
+        same = found == self._file_id
+        self._file_id = found
+        return same
+
+    async def _holds_evidence(self, connection: AsyncConnection) -> bool:
+        if self._checked:
+            return True
+        revision = await connection.run_sync(current_revision)
+        if revision is None:
+            return False
+        if revision != head_revision():
+            raise EvidenceUnavailable(
+                f"the evidence is at revision {revision}, this release reads {head_revision()};"
+                " start the comparer of the newer release once to upgrade it"
+            )
+        self._checked = True
+        return True
+
+
+async def _epoch(connection: AsyncConnection, domain: str, rules: str) -> Epoch | None:
+    """The epoch with these rules between the stores that are compared now."""
+    epochs, domains = tables.epochs.c, tables.domains.c
+    now = (
+        sa.select(epochs.stores)
+        .join(tables.domains, (domains.domain == epochs.domain) & (domains.epoch == epochs.key))
+        .where(epochs.domain == domain)
+    )
+    stores = (await connection.execute(now)).scalar()
+    if stores is None:
+        return None
+    key = join(domain, rules, stores)
+    query = sa.select(epochs.since_s).where(epochs.domain == domain, epochs.key == key)
+    since_s = (await connection.execute(query)).scalar()
+    return None if since_s is None else Epoch(domain, key, rules, stores, since_s)
+
+
+async def _totals(connection: AsyncConnection, domain: str, epoch: str) -> dict[str, Counts]:
+    totals = tables.totals.c
+    query = sa.select(tables.totals).where(totals.domain == domain, totals.epoch == epoch)
+    return {row.route: _counts(row) for row in (await connection.execute(query)).all()}
+
+
+async def _epoch_totals(connection: AsyncConnection, domain: str) -> dict[str, Counts]:
+    totals = tables.totals.c
+    sums = [sa.func.sum(totals[name]).label(name) for name in OUTCOME_COLUMNS]
+    query = sa.select(totals.epoch, *sums).where(totals.domain == domain).group_by(totals.epoch)
+    return {row.epoch: _counts(row) for row in (await connection.execute(query)).all()}
+
+
+async def _accounting(connection: AsyncConnection, domain: str) -> Accounting:
+    ledger = tables.ledger.c
+    query = (
+        sa.select(ledger.kind, ledger.reason, sa.func.sum(ledger.exchanges).label("n"))
+        .where(ledger.domain == domain)
+        .group_by(ledger.kind, ledger.reason)
+    )
+    rows = (await connection.execute(query)).all()
+    return accounting((Line(domain, "", Kind(row.kind), row.reason), int(row.n)) for row in rows)
+
+
+async def _heartbeat(connection: AsyncConnection, domain: str) -> float | None:
+    domains = tables.domains.c
+    query = sa.select(domains.heartbeat_s).where(domains.domain == domain)
+    return (await connection.execute(query)).scalar()
+
+
+def _groups_query() -> sa.Select[Any]:
+    """Every group with what its share and its currency are told by."""
+    groups, totals, domains = tables.groups, tables.totals, tables.domains
+    compared = totals.c.matched + totals.c.accepted + totals.c.mismatched
+    same_route = (
+        (totals.c.domain == groups.c.domain)
+        & (totals.c.epoch == groups.c.epoch)
+        & (totals.c.route == groups.c.route)
+    )
+    return (
+        sa.select(
+            groups,
+            compared.label("compared"),
+            totals.c.asked_twice,
+            (domains.c.epoch == groups.c.epoch).label("current"),
+        )
+        .join_from(groups, totals, same_route, isouter=True)
+        .join(domains, domains.c.domain == groups.c.domain, isouter=True)
+    )
+
+
+async def _groups(connection: AsyncConnection, query: sa.Select[Any]) -> tuple[MismatchGroup, ...]:
+    rows = (await connection.execute(query)).all()
+    noise = tables.noise.c
+    moved = sa.select(noise.epoch, noise.route, noise.pattern, noise.differed).where(
+        noise.epoch.in_({row.epoch for row in rows})
+    )
+    found = (await connection.execute(moved)).all() if rows else ()
+    differed = {(row.epoch, row.route, row.pattern): int(row.differed) for row in found}
+    return tuple(_group(row, differed) for row in rows)
+
+
+def _group(row: sa.Row[Any], differed: Mapping[tuple[str, str, str], int]) -> MismatchGroup:
+    patterns = tuple(json.loads(row.patterns))
+    rarest = min((differed.get((row.epoch, row.route, at), 0) for at in patterns), default=0)
+    return MismatchGroup(
+        fingerprint=row.fingerprint,
+        domain=row.domain,
+        route=row.route,
+        title=row.title,
+        patterns=patterns,
+        count=row.mismatches,
+        share_ppm=row.mismatches * 1_000_000 // row.compared if row.compared else 0,
+        first_seen_s=row.first_seen_s,
+        last_seen_s=row.last_seen_s,
+        epoch=row.epoch,
+        current=bool(row.current),
+        noise_ppm=rarest * 1_000_000 // row.asked_twice if row.asked_twice else None,
+    )
+
+
+def _counts(row: sa.Row[Any]) -> Counts:
+    return Counts(*(int(getattr(row, name)) for name in OUTCOME_COLUMNS))
+
+
+def _latency(side: str, role: str, counts: dict[int, int]) -> Latency:
+    return Latency(
+        side=side,
+        role=role,
+        count=sum(counts.values()),
+        p50_ms=quantile_ms(counts, 0.50),
+        p95_ms=quantile_ms(counts, 0.95),
+        p99_ms=quantile_ms(counts, 0.99),
+    )
+
+
+def _nothing(domain: Domain, confidence_bp: int) -> DomainEvidence:
+    return DomainEvidence(
+        domain=domain.name,
+        epoch="",
+        epoch_since_s=None,
+        overall=parity(None, Counts(), confidence_bp),
+        routes=(),
+        unseen=tuple(route.name for route in domain.routes),
+        accounting=Accounting(0, 0, 0),
+        heartbeat_s=None,
+    )

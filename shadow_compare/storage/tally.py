@@ -1,0 +1,100 @@
+"""A batch's frames summed into rows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+
+from shadow_compare.core.batch import Judged
+from shadow_compare.core.latency import bucket_of
+from shadow_compare.core.ledger import Kind, Line
+from shadow_compare.core.text import storable
+from shadow_compare.core.verdict import Outcome
+
+TREND_INTERVAL_S = 10
+LATENCY_INTERVAL_S = 300
+
+COLUMN = {
+    Outcome.MATCH: "matched",
+    Outcome.ACCEPTED: "accepted",
+    Outcome.MISMATCH: "mismatched",
+    Outcome.INCOMPARABLE: "incomparable",
+    Outcome.BROKEN: "broken",
+}
+OUTCOME_COLUMNS = tuple(COLUMN.values())
+
+Row = Mapping[str, object]
+
+
+def totals(judged: Iterable[Judged]) -> list[Row]:
+    """Rows to add to `totals`."""
+    counts: Counter[tuple[tuple[str, str, str], str]] = Counter()
+    for one in judged:
+        if one.outcome is None:
+            continue
+        key = (one.domain, one.epoch, storable(one.route))
+        counts[key, COLUMN[one.outcome]] += 1
+        counts[key, "asked_twice"] += one.noise is not None
+    columns = (*OUTCOME_COLUMNS, "asked_twice")
+    return [
+        {"domain": key[0], "epoch": key[1], "route": key[2]}
+        | {column: counts[key, column] for column in columns}
+        for key in {key for key, _ in counts}
+    ]
+
+
+def tallies(judged: Iterable[Judged]) -> list[Row]:
+    """Rows to add to `tallies`."""
+    counts: Counter[tuple[tuple[str, int, str, str], str]] = Counter()
+    for one in judged:
+        if one.outcome is None:
+            continue
+        start = int(one.at_s) // TREND_INTERVAL_S * TREND_INTERVAL_S
+        counts[(one.domain, start, one.epoch, storable(one.route)), COLUMN[one.outcome]] += 1
+    return [
+        {"domain": key[0], "at_s": key[1], "epoch": key[2], "route": key[3]}
+        | {column: counts[key, column] for column in OUTCOME_COLUMNS}
+        for key in {key for key, _ in counts}
+    ]
+
+
+def latencies(judged: Iterable[Judged]) -> list[Row]:
+    """Rows to add to `latencies`."""
+    counts = Counter(
+        (
+            one.domain,
+            int(one.at_s) // LATENCY_INTERVAL_S * LATENCY_INTERVAL_S,
+            timing.side,
+            timing.role,
+            bucket_of(timing.elapsed_us),
+        )
+        for one in judged
+        for timing in one.timings
+    )
+    names = ("domain", "at_s", "side", "role", "bucket")
+    return [
+        {**dict(zip(names, key, strict=True)), "answers": count} for key, count in counts.items()
+    ]
+
+
+def noise(judged: Iterable[Judged]) -> list[Row]:
+    """Rows to add to `noise`."""
+    counts = Counter(
+        (one.domain, one.epoch, storable(one.route), storable(pattern))
+        for one in judged
+        for pattern in one.noise or ()
+    )
+    names = ("domain", "epoch", "route", "pattern")
+    return [
+        {**dict(zip(names, key, strict=True)), "differed": count} for key, count in counts.items()
+    ]
+
+
+def followed(judged: Sequence[Judged]) -> dict[str, dict[Line, int]]:
+    """Per run, the lines of the books that these frames add to."""
+    runs: dict[str, Counter[Line]] = {}
+    for one in judged:
+        kind = Kind.COMPARED if one.outcome is not None else Kind.LOST
+        line = Line(storable(one.domain), storable(one.route), kind, one.loss or "")
+        runs.setdefault(one.run, Counter())[line] += 1
+    return {run: dict(lines) for run, lines in runs.items()}
