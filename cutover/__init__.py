@@ -1,0 +1,1 @@
+"""Decides: stages, gates, plan and apply, the control room, the `banyan` command."""

@@ -1,0 +1,5 @@
+"""`python -m cutover` is the `banyan` command."""
+
+from cutover.cli import main
+
+main()

@@ -1,0 +1,45 @@
+"""What the room tells of itself in Prometheus's form."""
+
+from __future__ import annotations
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from cutover.api.stream import Seats
+
+_BUCKETS_S = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0)
+
+
+class Meters:
+    """The room's metrics, in a registry of their own."""
+
+    content_type = CONTENT_TYPE_LATEST
+
+    def __init__(self, seats: Seats) -> None:
+        self._seats = seats
+        self._registry = CollectorRegistry()
+        self._draw = Histogram(
+            "banyan_room_draw_seconds",
+            "Time to draw a page's parts, gathering left out.",
+            buckets=_BUCKETS_S,
+            registry=self._registry,
+        )
+        self._registry.register(self)
+
+    def drawn(self, elapsed_s: float) -> None:
+        """Count one drawing."""
+        self._draw.observe(elapsed_s)
+
+    def collect(self) -> list[Metric]:
+        """Read the seats; called by the registry at each scrape."""
+        viewers = GaugeMetricFamily("banyan_room_viewers", "Browsers that watch live.")
+        viewers.add_metric([], self._seats.taken)
+        dropped = CounterMetricFamily(
+            "banyan_room_viewers_dropped", "Viewers cut off because they did not read."
+        )
+        dropped.add_metric([], self._seats.dropped)
+        return [viewers, dropped]
+
+    def exposition(self) -> bytes:
+        """All metrics as text."""
+        return generate_latest(self._registry)

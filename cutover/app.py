@@ -1,0 +1,60 @@
+"""Builds this package's objects from its settings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from cutover.edge.side_door import HttpDoor
+from cutover.ports import ProxyDoor
+from cutover.service.acknowledge import Timer
+from cutover.service.books import Books
+from cutover.settings import CutoverSettings
+from cutover.storage.applied import AppliedFile
+from cutover.storage.ledger import RevisionFiles
+from cutover.storage.turn import FileTurn
+
+if TYPE_CHECKING:
+    from cutover.service.gathering import OpenEvidence
+    from shadow_compare.ports import EvidenceReader
+
+
+def ledger(settings: CutoverSettings) -> RevisionFiles:
+    """The ledger of revisions."""
+    return RevisionFiles(settings.revisions)
+
+
+def books(settings: CutoverSettings) -> Books:
+    """The applied state under BANYAN_VAR. Makes nothing until something is applied."""
+    return Books(
+        applied=AppliedFile(settings.applied),
+        ledger=ledger(settings),
+        turn=FileTurn(settings.var / "cutover.lock", time.monotonic, time.sleep),
+        now=lambda: datetime.now(UTC),  # noqa: TID251 - the edge's clock
+    )
+
+
+def door(settings: CutoverSettings) -> ProxyDoor:
+    """The proxy's side door."""
+    return HttpDoor(settings.side_door)
+
+
+def timer() -> Timer:
+    """Time as it passes."""
+    return Timer(time.monotonic, time.sleep)
+
+
+def evidence(settings: CutoverSettings) -> OpenEvidence:
+    """How to open the evidence, for when a gate asks: its libraries are slow to load."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[EvidenceReader]:
+        from shadow_compare.app import open_evidence  # noqa: PLC0415 - see above
+
+        async with open_evidence(settings.evidence_database) as reader:
+            yield reader
+
+    return opened

@@ -1,0 +1,94 @@
+"""Every command of `banyan` by its address, and the Typer application made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+
+#: Command to "module:function". A new command is one line here.
+COMMANDS: Mapping[str, str] = {
+    "up": "cutover.cli.platform:up",
+    "demo": "cutover.cli.platform:demo",
+    "proxy": "proxy.cli:serve",
+    "compare": "shadow_compare.cli:compare",
+    "core": "legacy_adapters.cli:core",
+    "room": "cutover.cli.room:room",
+    "backfill": "legacy_adapters.cli:backfill",
+    "plan": "cutover.cli.steps:plan",
+    "apply": "cutover.cli.steps:apply",
+    "rollback": "cutover.cli.steps:rollback",
+    "kill": "cutover.cli.switches:kill",
+    "hold": "cutover.cli.switches:hold",
+    "release": "cutover.cli.switches:release",
+    "status": "cutover.cli.standing:status",
+    "revisions": "cutover.cli.standing:revisions",
+    "parity": "shadow_compare.cli:parity",
+    "mismatches": "shadow_compare.cli:mismatches",
+}
+GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "routes": (
+        "Check, explain and edit a routing file.",
+        {
+            "check": "cutover.cli.routes:check",
+            "explain": "cutover.cli.routes:explain",
+            "set": "cutover.cli.rules:set_stage",
+            "accept": "cutover.cli.rules:accept",
+        },
+    ),
+}
+
+
+def build(only: str | None = None) -> typer.Typer:
+    """The command line; with `only` a known command, just that one, which loads faster."""
+    app = typer.Typer(
+        name="banyan",
+        help="Move a live shop to a new core, one domain at a time, on evidence.",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_banyan)
+    is_known = only in COMMANDS or only in GROUPS
+    _add(app, {k: v for k, v in COMMANDS.items() if not is_known or k == only}, must=is_known)
+    for name, (told, commands) in GROUPS.items():
+        if is_known and name != only:
+            continue
+        group = typer.Typer(help=told, no_args_is_help=True, rich_markup_mode=None)
+        _add(group, commands, must=is_known)
+        app.add_typer(group, name=name)
+    return app
+
+
+def _add(app: typer.Typer, commands: Mapping[str, str], *, must: bool) -> None:
+    """Mount commands. One whose package was deleted is left out, unless it was asked for."""
+    for name, address in commands.items():
+        module, _, function = address.partition(":")
+        try:
+            found: Any = getattr(import_module(module), function)
+        except ModuleNotFoundError as exc:
+            if must or exc.name is None or not module.startswith(exc.name):
+                raise
+            continue
+        app.command(name)(found)
+
+
+def _show_version(value: bool) -> None:
+    if value:
+        from importlib import metadata
+
+        typer.echo(f"banyan {metadata.version('banyan-migration')}")
+        raise typer.Exit
+
+
+def _banyan(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Move a live shop to a new core, one domain at a time, on evidence."""

@@ -1,0 +1,1 @@
+"""The demo: a real store, the whole platform, and a migration told step by step."""

@@ -1,0 +1,1 @@
+"""Runs the other processes of the house and talks to them."""

@@ -1,0 +1,1 @@
+"""Use cases: plan and apply, roll back, tell the state of things."""
