@@ -1,0 +1,1 @@
+"""Shoppers. They know HTTP and nothing of the house."""
