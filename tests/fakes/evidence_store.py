@@ -1,0 +1,225 @@
+"""Evidence in memory: a writer, and a reader of what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from proxy.routing.model import Domain
+from shadow_compare.core import ledger
+from shadow_compare.core.batch import Batch, Checkpoint, Finding, Judged
+from shadow_compare.core.epoch import Epoch, join, rules_hash
+from shadow_compare.core.evidence import (
+    DomainEvidence,
+    Example,
+    Latency,
+    MismatchGroup,
+    TrendPoint,
+)
+from shadow_compare.core.latency import bucket_of, quantile_ms
+from shadow_compare.core.ledger import Kind, Line
+from shadow_compare.core.parity import Counts, parity, trend, worst_first
+from shadow_compare.core.reservoir import slots_for
+from shadow_compare.core.verdict import Outcome
+from shadow_compare.errors import EvidenceUnavailable
+
+_FIELD = {
+    Outcome.MATCH: "matched",
+    Outcome.ACCEPTED: "accepted",
+    Outcome.MISMATCH: "mismatched",
+    Outcome.INCOMPARABLE: "incomparable",
+    Outcome.BROKEN: "broken",
+}
+
+
+def counted(frames: Iterable[Judged]) -> Counts:
+    """The outcomes of these frames."""
+    total = Counts()
+    for one in frames:
+        if one.outcome is not None:
+            total += Counts(**{_FIELD[one.outcome]: 1})
+    return total
+
+
+@dataclass
+class EvidenceInMemory:
+    """Keeps every frame, and counts anew for every question.
+
+    Attributes:
+        down: raise EvidenceUnavailable from every method.
+        fail_commits: that many commits fail before one succeeds.
+    """
+
+    now_s: float = 0.0
+    down: bool = False
+    fail_commits: int = 0
+    judged: list[Judged] = field(default_factory=list)
+    batches: list[Batch] = field(default_factory=list)
+    runs: dict[str, Checkpoint] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
+    epochs: dict[tuple[str, str], Epoch] = field(default_factory=dict)
+    current: dict[str, Epoch] = field(default_factory=dict)
+    heartbeats: dict[str, float] = field(default_factory=dict)
+    books: dict[str, dict[Line, int]] = field(default_factory=dict)
+
+    async def checkpoints(self) -> Mapping[str, Checkpoint]:
+        self._check()
+        return dict(self.runs)
+
+    async def commit(self, batch: Batch) -> None:
+        self._check()
+        if self.fail_commits:
+            self.fail_commits -= 1
+            raise EvidenceUnavailable("out of order for a moment")
+        self.batches.append(batch)
+        for run in self.closed & set(batch.gone):
+            self.closed.discard(run)
+            del self.runs[run]
+        self.judged.extend(batch.judged)
+        for epoch in batch.epochs:
+            self.epochs.setdefault((epoch.domain, epoch.key), epoch)
+            self.current[epoch.domain] = epoch
+            self.heartbeats[epoch.domain] = batch.at_s
+        frames_of = {one.run for one in batch.judged}
+        for run in frames_of | {*batch.accounts, *batch.checkpoints, *batch.closed} - self.closed:
+            self._book(run, batch)
+            if run in batch.closed:
+                folded = self.books.setdefault("", {})
+                for line, count in ledger.close(self.books.pop(run), batch.closed[run]).items():
+                    folded[line] = folded.get(line, 0) + count
+                self.closed.add(run)
+
+    def _book(self, run: str, batch: Batch) -> None:
+        done: dict[Line, int] = {}
+        for one in (one for one in batch.judged if one.run == run):
+            kind = Kind.LOST if one.outcome is None else Kind.COMPARED
+            line = Line(one.domain, one.route, kind, one.loss or "")
+            done[line] = done.get(line, 0) + 1
+        self.books[run] = ledger.settle(self.books.get(run, {}), batch.accounts.get(run, {}), done)
+        self.runs[run] = batch.checkpoints.get(run, self.runs.get(run, Checkpoint()))
+
+    async def domain(self, domain: Domain) -> DomainEvidence:
+        self._check()
+        confidence_bp = domain.parity_gate.confidence_bp if domain.parity_gate else 9_500
+        epoch = None
+        if now := self.current.get(domain.name):
+            today = datetime.fromtimestamp(self.now_s, UTC).date()
+            key = join(domain.name, rules_hash(domain, today), now.stores)
+            epoch = self.epochs.get((domain.name, key))
+        frames = [one for one in self.judged if epoch and _is_of(one, epoch)]
+        routes = {one.route for one in frames if one.outcome}
+        lines = (pair for books in self.books.values() for pair in books.items())
+        return DomainEvidence(
+            domain=domain.name,
+            epoch=epoch.key if epoch else "",
+            epoch_since_s=epoch.since_s if epoch else None,
+            overall=parity(None, counted(frames), confidence_bp),
+            routes=worst_first(
+                {route: counted(one for one in frames if one.route == route) for route in routes},
+                confidence_bp,
+            ),
+            unseen=tuple(route.name for route in domain.routes if route.name not in routes),
+            accounting=ledger.accounting(pair for pair in lines if pair[0].domain == domain.name),
+            heartbeat_s=self.heartbeats.get(domain.name),
+        )
+
+    async def groups(
+        self, domain: str | None = None, *, current_only: bool = True, limit: int = 50
+    ) -> Sequence[MismatchGroup]:
+        self._check()
+        found = [
+            group
+            for group in self._groups()
+            if domain in (None, group.domain) and (group.current or not current_only)
+        ]
+        return sorted(found, key=lambda g: (-g.count, -g.last_seen_s))[:limit]
+
+    async def group(self, fingerprint: str) -> tuple[MismatchGroup, Sequence[Example]] | None:
+        self._check()
+        prefix = fingerprint if fingerprint.startswith("v1:") else f"v1:{fingerprint}"
+        found = [group for group in self._groups() if group.fingerprint.startswith(prefix)]
+        if len({group.fingerprint for group in found}) != 1:
+            return None
+        newest = max(found, key=lambda g: (g.current, g.last_seen_s))
+        kept: dict[int, tuple[Judged, Finding]] = {}
+        for nth, (one, finding) in enumerate(self._of(newest.fingerprint, newest.epoch), 1):
+            kept.update(dict.fromkeys(slots_for(one.run, one.seq, nth), (one, finding)))
+        unique = {(one.run, one.seq): (one, finding) for one, finding in kept.values()}
+        ordered = sorted(unique.values(), key=lambda pair: pair[0].at_s, reverse=True)
+        return newest, [finding.example for _, finding in ordered]
+
+    async def trend(self, domain: str, *, points: int = 60) -> Sequence[TrendPoint]:
+        self._check()
+        frames = [one for one in self.judged if one.domain == domain and one.outcome]
+        of: dict[tuple[int, str], list[Judged]] = {}
+        for one in frames:
+            of.setdefault((int(one.at_s) // 10 * 10, one.epoch), []).append(one)
+        intervals = [(at_s, epoch, counted(of[at_s, epoch])) for at_s, epoch in sorted(of)]
+        totals = {epoch: counted(one for one in frames if one.epoch == epoch) for _, epoch in of}
+        return trend([i for i in intervals if i[2].compared][-points:], totals, 9_500)
+
+    async def latency(self, domain: str) -> Sequence[Latency]:
+        self._check()
+        series: dict[tuple[str, str], dict[int, int]] = {}
+        for one in (one for one in self.judged if one.domain == domain):
+            for timing in one.timings:
+                counts = series.setdefault((timing.side, timing.role), {})
+                bucket = bucket_of(timing.elapsed_us)
+                counts[bucket] = counts.get(bucket, 0) + 1
+        return [
+            Latency(side, role, sum(counts.values()), *_quantiles(counts))
+            for (side, role), counts in sorted(series.items())
+        ]
+
+    def _groups(self) -> list[MismatchGroup]:
+        keys = {(one.finding.fingerprint, one.epoch) for one in self.judged if one.finding}
+        return [self._group(fingerprint, epoch) for fingerprint, epoch in sorted(keys)]
+
+    def _group(self, fingerprint: str, epoch: str) -> MismatchGroup:
+        members = self._of(fingerprint, epoch)
+        first, finding = members[0]
+        now = self.current.get(first.domain)
+        same_route = [
+            one
+            for one in self.judged
+            if (one.domain, one.route, one.epoch) == (first.domain, first.route, epoch)
+        ]
+        of_route = counted(same_route)
+        asked_twice = [one.noise for one in same_route if one.noise is not None]
+        moved = min(
+            (sum(at in noise for noise in asked_twice) for at in finding.patterns), default=0
+        )
+        return MismatchGroup(
+            fingerprint=fingerprint,
+            domain=first.domain,
+            route=first.route,
+            title=finding.title,
+            patterns=finding.patterns,
+            count=len(members),
+            share_ppm=len(members) * 1_000_000 // of_route.compared,
+            first_seen_s=min(one.at_s for one, _ in members),
+            last_seen_s=max(one.at_s for one, _ in members),
+            epoch=epoch,
+            current=now is not None and now.key == epoch,
+            noise_ppm=moved * 1_000_000 // len(asked_twice) if asked_twice else None,
+        )
+
+    def _of(self, fingerprint: str, epoch: str) -> list[tuple[Judged, Finding]]:
+        return [
+            (one, one.finding)
+            for one in self.judged
+            if one.epoch == epoch and one.finding and one.finding.fingerprint == fingerprint
+        ]
+
+    def _check(self) -> None:
+        if self.down:
+            raise EvidenceUnavailable("switched off")
+
+
+def _is_of(one: Judged, epoch: Epoch) -> bool:
+    return one.domain == epoch.domain and one.epoch == epoch.key
+
+
+def _quantiles(counts: dict[int, int]) -> tuple[float, float, float]:
+    return quantile_ms(counts, 0.5), quantile_ms(counts, 0.95), quantile_ms(counts, 0.99)

@@ -1,0 +1,75 @@
+"""A control room over sources that a test holds in its hands."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from fastapi import FastAPI
+
+from cutover.api import Asks, Board, Gatherer, SourceAway, create_app
+from cutover.api.meters import Meters
+from cutover.api.readings import ProxyState, RevisionLine, StoreState, Table
+from cutover.api.stream import Seats
+from proxy.routing import Store
+from tests.fakes.evidence import FakeEvidence
+
+
+@dataclass(slots=True)
+class Sources:
+    """What the room will be told; change it and the room shows it.
+
+    Attributes:
+        down: names of sources that do not answer: table, proxy, stores, revisions.
+        now_s: fixed time, or None for the real one.
+    """
+
+    table: Table
+    evidence: FakeEvidence
+    proxy: ProxyState = field(default_factory=lambda: ProxyState(ready=True, workers=2))
+    revisions: Sequence[RevisionLine] = ()
+    down: set[str] = field(default_factory=set)
+    now_s: float | None = None
+    evidence_deadline_s: float = 4.0
+
+    def clock_s(self) -> float:
+        return time.time() if self.now_s is None else self.now_s
+
+    def asks(self) -> Asks:
+        """These sources as the room asks them."""
+        return Asks(self._table, self._proxy, self._probe, self._revisions, self.evidence)
+
+    def app(self, seats: Seats | None = None, *, stopping: list[bool] | None = None) -> FastAPI:
+        """A fresh app over these sources."""
+        seats = seats or Seats()
+        meters = Meters(seats)
+        gatherer = Gatherer(self.asks(), self.clock_s, evidence_deadline_s=self.evidence_deadline_s)
+        board = Board(gatherer, boot="test", on_draw=meters.drawn)
+        return create_app(
+            board,
+            self.clock_s,
+            meters=meters,
+            seats=seats,
+            stopping=lambda: bool(stopping),
+        )
+
+    async def _table(self) -> Table:
+        self._refuse("table", "does not load: routing.yaml:3: domains: no such key.")
+        return self.table
+
+    async def _proxy(self) -> ProxyState:
+        self._refuse("proxy", "does not answer at its side door (connection refused)")
+        return self.proxy
+
+    async def _probe(self, _store: Store) -> StoreState:
+        self._refuse("stores", "does not answer (connection refused)")
+        return StoreState(200, 3.0)
+
+    async def _revisions(self) -> Sequence[RevisionLine]:
+        self._refuse("revisions", "cannot be read (permission denied)")
+        return self.revisions
+
+    def _refuse(self, name: str, problem: str) -> None:
+        if name in self.down:
+            raise SourceAway(problem)
