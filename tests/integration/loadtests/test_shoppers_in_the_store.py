@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -183,8 +184,8 @@ def test_a_store_that_dies_is_a_failure_and_not_a_crash(tmp_path: Path) -> None:
         assert status == 1
         assert "shopper_crash" not in told["steps"]
         # A store may die between two requests, or in the middle of an answer.
-        expected = ("no answer: ", "no whole answer: ")
-        assert all(reason.startswith(expected) for reason in told["failure_reasons"])
+        expected = re.compile(r"\w+: no (whole )?answer: ")
+        assert all(expected.match(reason) for reason in told["failure_reasons"])
 
 
 def test_a_shop_that_nobody_opened_is_one_clear_line(tmp_path: Path) -> None:
