@@ -106,6 +106,8 @@ def _unordered(domain: Domain) -> tuple[object, ...]:
         frozenset(_requests(domain)),
         domain.shadow,
         frozenset(domain.compare.headers),
+        frozenset(domain.compare.cookies),
+        frozenset(domain.compare.cookie_values),
         frozenset(domain.compare.rules),
         domain.parity_gate,
         domain.ungated,
@@ -132,8 +134,9 @@ def _rules(before: Iterable[CompareRule], after: Iterable[CompareRule]) -> tuple
 
 def _rule(rule: CompareRule) -> str:
     where = f" on {', '.join(rule.routes)}" if rule.routes else ""
+    stated = "".join(f", {name}: {text}" for name, text in rule.terms.stated())
     return (
-        f"{rule.path} accepts {rule.accept}{where} until {rule.expires}"
+        f"{rule.path} accepts {rule.accept}{stated}{where} until {rule.expires}"
         f" ({rule.owner}: {rule.reason})"
     )
 

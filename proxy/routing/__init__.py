@@ -52,6 +52,7 @@ from proxy.routing.parse import parse
 from proxy.routing.paths import canonical_path, parse_template
 from proxy.routing.plans import UNMATCHED
 from proxy.routing.table import SHADOW_HEADER, GraphQLLimits, RoutingTable, killed
+from proxy.routing.terms import ANY_HOST, Ignore, Minor, RuleTerms, Same
 from proxy.routing.ticket import (
     COOKIE_NAMES,
     Pin,
@@ -62,6 +63,7 @@ from proxy.routing.ticket import (
 )
 
 __all__ = [
+    "ANY_HOST",
     "BASIS_POINTS",
     "COOKIE_NAMES",
     "PPM",
@@ -80,6 +82,7 @@ __all__ = [
     "GraphQLOperation",
     "GraphQLProblem",
     "HealthCheck",
+    "Ignore",
     "JsonPathError",
     "JsonStep",
     "KeyKind",
@@ -87,6 +90,7 @@ __all__ = [
     "KillError",
     "ListNode",
     "MapNode",
+    "Minor",
     "Node",
     "OperationType",
     "ParityGate",
@@ -98,6 +102,8 @@ __all__ = [
     "RequestHead",
     "Route",
     "RoutingTable",
+    "RuleTerms",
+    "Same",
     "Scalar",
     "ScalarKind",
     "ShadowPolicy",

@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing_extensions import override
 
 from proxy.routing.conditions import UNCONDITIONAL, Conditions
+from proxy.routing.terms import USUAL_TERMS, RuleTerms
 
 BASIS_POINTS = 10_000
 PPM = 1_000_000
@@ -233,19 +234,32 @@ class ShadowPolicy:
 
 
 class Accept(StrEnum):
-    """What a rule forgives at its path.
+    """What a rule forgives at its path; nothing is forgiven without a rule.
 
-    any: whatever differs. unordered: an array's order. timestamp: both sides hold a
-    valid ISO 8601 time. uuid: both hold a UUID. null_or_absent: null against a missing
-    key. number_text: 1.50 against "1.50".
+    any: whatever differs. unordered: an array's order. keyed: the order of an array whose
+    elements are told apart by members of theirs. timestamp: both sides hold a valid ISO
+    8601 time. date: the same instant, or the same day, written differently. uuid: both
+    hold a UUID. mapped_id: one store's id for the other's, one to one. url: the same
+    address at another host. money: the same amount written differently. number: two
+    numbers close to each other. number_text: 1.50 against "1.50". text: the same text but
+    for case, white space or Unicode form. null_or_absent: null against a missing key.
+    empty_or_absent: null, "", [] or {} against each other or a missing key.
     """
 
     ANY = "any"
     UNORDERED = "unordered"
+    KEYED = "keyed"
     TIMESTAMP = "timestamp"
+    DATE = "date"
     UUID = "uuid"
-    NULL_OR_ABSENT = "null_or_absent"
+    MAPPED_ID = "mapped_id"
+    URL = "url"
+    MONEY = "money"
+    NUMBER = "number"
     NUMBER_TEXT = "number_text"
+    TEXT = "text"
+    NULL_OR_ABSENT = "null_or_absent"
+    EMPTY_OR_ABSENT = "empty_or_absent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +270,7 @@ class CompareRule:
         path: JSONPath subset: `$`, `.name`, `['name']`, `[*]`, `..name`. Index-free.
         expires: last day on which the rule is in force.
         routes: path templates the rule is limited to; empty means the whole domain.
+        terms: how far it goes.
     """
 
     path: str
@@ -264,14 +279,30 @@ class CompareRule:
     reason: str
     expires: date
     routes: tuple[str, ...] = ()
+    terms: RuleTerms = USUAL_TERMS
+
+    @property
+    def name(self) -> str:
+        """What a verdict calls the rule: its kind, its path and what its terms state."""
+        stated = "".join(f" {name}={text}" for name, text in self.terms.stated())
+        return f"{self.accept} {self.path}{stated}"
 
 
 @dataclass(frozen=True, slots=True)
 class ComparePolicy:
-    """Headers (lower-case) that are compared besides status and body, and the rules."""
+    """What is compared besides status and body, and the rules.
+
+    Attributes:
+        headers: names in lower case.
+        rules: accepted differences.
+        cookies: names of cookies that the answer sets: whether it does, and how.
+        cookie_values: those of them whose values count too.
+    """
 
     headers: tuple[str, ...] = ()
     rules: tuple[CompareRule, ...] = ()
+    cookies: tuple[str, ...] = ()
+    cookie_values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

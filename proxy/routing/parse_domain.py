@@ -6,13 +6,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from proxy.routing.jsonpath import JsonPathError, parse_json_path
 from proxy.routing.model import (
     BASIS_POINTS,
     PPM,
-    Accept,
-    ComparePolicy,
-    CompareRule,
     Domain,
     ParityGate,
     Pilot,
@@ -22,8 +18,9 @@ from proxy.routing.model import (
     Writes,
 )
 from proxy.routing.nodes import MapNode, Node, Scalar
+from proxy.routing.parse_compare import parse_compare
 from proxy.routing.parse_route import PlacedRoute, parse_routes
-from proxy.routing.values import Reader, join, nearest, shown
+from proxy.routing.values import Reader, join, shown
 
 _KEYS = (
     "owner",
@@ -40,7 +37,6 @@ _KEYS = (
 )
 _USUAL_PIN_S = 24 * 3_600
 _MAX_PIN_S = 30 * 24 * 3_600
-_RULE_KEYS = ("path", "accept", "owner", "reason", "expires", "routes")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +79,7 @@ def parse_domain(reader: Reader, name: str, line: int, node: Node) -> ParsedDoma
         core_share_bp=_core_share(reader, key, line, stage, fields.get("core_share")),
         pilots=_pilots(reader, f"{key}.pilots", fields.get("pilots")),
         shadow=_shadow(reader, f"{key}.shadow", fields.get("shadow")),
-        compare=_compare(reader, f"{key}.compare", fields.get("compare"), routes),
+        compare=parse_compare(reader, f"{key}.compare", fields.get("compare"), routes),
         parity_gate=gate,
         ungated=ungated,
         cohort_with=_cohort(reader, f"{key}.cohort_with", fields.get("cohort_with")),
@@ -191,90 +187,6 @@ def _shadow(reader: Reader, key: str, node: Node | None) -> ShadowPolicy:
     return ShadowPolicy(
         BASIS_POINTS if sample is None else sample, noise or 0, writes or Writes.NEVER
     )
-
-
-def _compare(
-    reader: Reader, key: str, node: Node | None, routes: tuple[PlacedRoute, ...]
-) -> ComparePolicy:
-    fields = {} if node is None else reader.fields(node, key, ("headers", "rules")) or {}
-    headers: list[str] = []
-    if "headers" in fields:
-        for index, item in enumerate(reader.items(fields["headers"], f"{key}.headers")):
-            place = f"{key}.headers[{index}]"
-            text = reader.text(item, place)
-            if text is not None and isinstance(item, Scalar):
-                name = (reader.header(item, place, text) or "").lower()
-                if name in headers:
-                    reader.note(item.line, place, f"{shown(text)} stands twice.", "Keep one.")
-                headers.append(name)
-    rules: list[CompareRule] = []
-    if "rules" in fields:
-        paths = {placed.route.path for placed in routes}
-        for index, item in enumerate(reader.items(fields["rules"], f"{key}.rules")):
-            rule = _rule(reader, f"{key}.rules[{index}]", item, paths)
-            if rule is not None:
-                rules.append(rule)
-    return ComparePolicy(tuple(sorted(headers)), tuple(rules))
-
-
-def _rule(reader: Reader, key: str, node: Node, paths: set[str]) -> CompareRule | None:
-    fields = reader.fields(node, key, _RULE_KEYS)
-    if fields is None:
-        return None
-    for name, fix in (
-        ("path", 'Write the JSON path, e.g. path: "$.date_updated".'),
-        ("accept", f"Write one of {', '.join(Accept)}."),
-        ("owner", "Name the team that accepts this difference."),
-        ("reason", "Say why the difference is all right."),
-        ("expires", "Give the last day of the rule, e.g. expires: 2027-06-30."),
-    ):
-        if name not in fields:
-            reader.missing(node.line, key, name, fix)
-    if not {"path", "accept", "owner", "reason", "expires"} <= fields.keys():
-        _rule_routes(reader, f"{key}.routes", fields.get("routes"), paths)
-        return None
-    path = _json_path(reader, f"{key}.path", fields["path"])
-    accept = reader.choice(fields["accept"], f"{key}.accept", Accept)
-    owner = reader.text(fields["owner"], f"{key}.owner")
-    reason = reader.text(fields["reason"], f"{key}.reason")
-    expires = reader.day(fields["expires"], f"{key}.expires")
-    routes = _rule_routes(reader, f"{key}.routes", fields.get("routes"), paths)
-    if not (path and accept and owner and reason and expires):
-        return None
-    return CompareRule(path, accept, owner, reason, expires, routes)
-
-
-def _json_path(reader: Reader, key: str, node: Node) -> str | None:
-    text = reader.text(node, key)
-    if text is None:
-        return None
-    try:
-        parse_json_path(text)
-    except JsonPathError as exc:
-        fix = "Use $, .name, ['name'], [*] and ..name; rules know no index and no filter."
-        reader.note(node.line, key, f"{exc} as a path in JSON.", fix)
-        return None
-    return text
-
-
-def _rule_routes(reader: Reader, key: str, node: Node | None, paths: set[str]) -> tuple[str, ...]:
-    found: list[str] = []
-    empty = (
-        "An empty list limits the rule to nothing.",
-        "Name routes, or leave the key out for all of them.",
-    )
-    items = () if node is None else reader.items(node, key, empty=empty)
-    for index, item in enumerate(items):
-        text = reader.text(item, f"{key}[{index}]")
-        if text is None:
-            continue
-        if text not in paths:
-            meant = nearest(text, paths)
-            fix = f'Did you mean "{meant}"?' if meant else "Write a path as it stands in routes."
-            what = f"{shown(text)} is no route of this domain."
-            reader.note(item.line, f"{key}[{index}]", what, fix)
-        found.append(text)
-    return tuple(found)
 
 
 def _gates(reader: Reader, key: str, node: Node | None) -> tuple[ParityGate | None, bool]:

@@ -40,16 +40,18 @@ def rules_in_force(domain: Domain, today: date) -> tuple[CompareRule, ...]:
 
 
 def rules_hash(domain: Domain, today: date) -> str:
-    """Name what decides a verdict: compared headers and rules in force.
+    """Name what decides a verdict: compared headers and cookies, and rules in force.
 
     Owner, reason and order do not change a verdict, so they do not change the hash. An
     expired rule is a removed rule: the day after, evidence starts anew.
     """
     rules = sorted(
-        [r.path, r.accept.value, sorted(r.routes), r.expires.isoformat()]
+        [r.path, r.accept.value, sorted(r.routes), r.expires.isoformat(), *r.terms.stated()]
         for r in rules_in_force(domain, today)
     )
-    return _digest([sorted(domain.compare.headers), rules])
+    compared = domain.compare
+    cookies = [sorted(names) for names in (compared.cookies, compared.cookie_values)]
+    return _digest([sorted(compared.headers), rules, *cookies])
 
 
 def stores_hash(stores: Mapping[Side, Store]) -> str:

@@ -18,9 +18,10 @@ from shadow_compare.core.bodies import (
 )
 from shadow_compare.core.documents import quoted, read_json
 from shadow_compare.core.evidence import Leaf
+from shadow_compare.core.findings import Census, Findings
 from shadow_compare.core.rules import RuleState, compile_rules
 from shadow_compare.core.values import same
-from shadow_compare.core.verdict import Accepted, Outcome, Verdict
+from shadow_compare.core.verdict import Coverage, Outcome, Verdict
 from shadow_compare.core.walk import Walk
 from shadow_compare.errors import UnreadableError
 
@@ -71,11 +72,29 @@ class Judge:
         except Exception as exc:  # noqa: BLE001 - a bug here must not stop the comparer
             return Verdict(Outcome.BROKEN, reason=repr(exc)[:500])
 
+    def coverage(self, exchange: Exchange) -> Coverage:
+        """Which leaves `judge` compares, and which it does not see for a rule.
+
+        Walks all of both documents, so it costs more than judging: for samples.
+        """
+        census = Census()
+        try:
+            reason = _not_comparable(exchange.legacy, exchange.core)
+            if reason is None:
+                self._compare(exchange.method, exchange.legacy, exchange.core, Findings(census))
+        except UnreadableError as exc:
+            reason = str(exc)
+        except Exception as exc:  # noqa: BLE001 - as in `judge`
+            reason = repr(exc)[:500]
+        return census.coverage() if reason is None else Coverage(reason=reason)
+
     def _judge(self, exchange: Exchange) -> Verdict:
         reason = _not_comparable(exchange.legacy, exchange.core)
         if reason is not None:
             return Verdict(Outcome.INCOMPARABLE, reason=reason)
-        leaves, accepted = self._differences(exchange.method, exchange.legacy, exchange.core)
+        found = Findings()
+        self._compare(exchange.method, exchange.legacy, exchange.core, found)
+        leaves = found.leaves
         noise: list[Leaf] = []
         if leaves and exchange.again is not None:
             noisy = self._noise(exchange)
@@ -84,9 +103,15 @@ class Judge:
         outcome = Outcome.MATCH
         if leaves:
             outcome = Outcome.MISMATCH
-        elif accepted or noise:
+        elif found.accepted or noise:
             outcome = Outcome.ACCEPTED
-        return Verdict(outcome, tuple(leaves), tuple(accepted), tuple(noise))
+        return Verdict(
+            outcome,
+            tuple(leaves),
+            tuple(found.accepted),
+            tuple(noise),
+            used=tuple(sorted(found.used)),
+        )
 
     def noise(self, exchange: Exchange) -> tuple[str, ...]:
         """Patterns at which the live side differed from itself, rules applied."""
@@ -100,24 +125,25 @@ class Judge:
         live = exchange.legacy if exchange.live is Side.LEGACY else exchange.core
         if exchange.again is None or _not_comparable(live, exchange.again) is not None:
             return {}
+        found = Findings()
         try:
-            leaves, _ = self._differences(exchange.method, live, exchange.again)
+            self._compare(exchange.method, live, exchange.again, found)
         except UnreadableError:
             return {}
-        return {leaf.path: leaf.pattern for leaf in leaves}
+        return {leaf.path: leaf.pattern for leaf in found.leaves}
 
-    def _differences(
-        self, method: str, legacy: Answer, core: Answer
-    ) -> tuple[list[Leaf], list[Accepted]]:
+    def _compare(self, method: str, legacy: Answer, core: Answer, found: Findings) -> None:
+        if found.census:
+            found.census.count(("status",), None)
         if legacy.status != core.status:
             # The bodies of a page and of an error differ as a matter of course.
             status = Leaf("status", "status", "status", str(legacy.status), str(core.status))
-            return [status], []
-        leaves = [leaf for name in self._headers if (leaf := _header(name, legacy, core))]
-        if method == "HEAD":
-            return leaves, []
-        more, accepted = _bodies(legacy, core, self._rules)
-        return leaves + more, accepted
+            found.note(status, None)
+            return
+        for name in self._headers:
+            _header(name, legacy, core, found)
+        if method != "HEAD":
+            _bodies(legacy, core, self._rules, found)
 
 
 def _not_comparable(legacy: Answer, core: Answer) -> str | None:
@@ -128,42 +154,45 @@ def _not_comparable(legacy: Answer, core: Answer) -> str | None:
     return None
 
 
-def _header(name: str, legacy: Answer, core: Answer) -> Leaf | None:
+def _header(name: str, legacy: Answer, core: Answer, found: Findings) -> None:
+    place = f"header:{name}"
+    if found.census:
+        found.census.count((place,), None)
     ours, theirs = legacy.header(name), core.header(name)
     if name == "content-type":
         ours = None if ours is None else content_type(ours)
         theirs = None if theirs is None else content_type(theirs)
     if ours == theirs:
-        return None
-    place = f"header:{name}"
-    return Leaf(
-        place,
-        place,
-        "header",
-        None if ours is None else quoted(ours),
-        None if theirs is None else quoted(theirs),
-    )
+        return
+    told = (None if value is None else quoted(value) for value in (ours, theirs))
+    found.note(Leaf(place, place, "header", *told), None)
 
 
-def _bodies(legacy: Answer, core: Answer, rules: RuleState) -> tuple[list[Leaf], list[Accepted]]:
-    if legacy.body == core.body and _coding(legacy) == _coding(core):
-        return [], []
+def _bodies(legacy: Answer, core: Answer, rules: RuleState, found: Findings) -> None:
+    if found.census is None and legacy.body == core.body and _coding(legacy) == _coding(core):
+        return
     ours, theirs = _read(Side.LEGACY, legacy), _read(Side.CORE, core)
-    if ours == theirs:
-        return [], []
+    if found.census is None and ours == theirs:
+        return
     json = is_json(legacy, ours), is_json(core, theirs)
+    if all(json) and ours and theirs:
+        _documents(ours, theirs, rules, found)
+        return
+    if found.census:
+        found.census.count(("body",), None)
+    if ours == theirs:
+        return
     if not ours or not theirs or json[0] != json[1]:
-        return [_unlike(legacy, ours, core, theirs)], []
-    if all(json):
-        return _documents(ours, theirs, rules)
+        found.note(_unlike(legacy, ours, core, theirs), None)
+        return
     texts = text_of(legacy, ours), text_of(core, theirs)
     if texts[0] is None or texts[1] is None:
-        return [differing_bytes(ours, theirs)], []
-    leaf = differing_text(texts[0], texts[1])
-    return ([leaf] if leaf else []), []
+        found.note(differing_bytes(ours, theirs), None)
+    elif leaf := differing_text(texts[0], texts[1]):
+        found.note(leaf, None)
 
 
-def _documents(legacy: bytes, core: bytes, rules: RuleState) -> tuple[list[Leaf], list[Accepted]]:
+def _documents(legacy: bytes, core: bytes, rules: RuleState, found: Findings) -> None:
     documents = []
     for side, body in ((Side.LEGACY, legacy), (Side.CORE, core)):
         try:
@@ -171,11 +200,9 @@ def _documents(legacy: bytes, core: bytes, rules: RuleState) -> tuple[list[Leaf]
         except UnreadableError as exc:
             raise UnreadableError(f"{_owner(side)} answer: {exc}") from exc
     ours, theirs = documents
-    if same(ours, theirs):
-        return [], []
-    walk = Walk()
-    walk.documents(ours, theirs, rules)
-    return walk.leaves, walk.accepted
+    if found.census is None and same(ours, theirs):
+        return
+    Walk(found).documents(ours, theirs, rules)
 
 
 def _read(side: Side, answer: Answer) -> bytes:

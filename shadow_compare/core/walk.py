@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from proxy.routing import Accept, CompareRule
 from shadow_compare.core.arrays import Pairing, by_content, by_position, match_up
 from shadow_compare.core.documents import Json, as_written
 from shadow_compare.core.evidence import Leaf
+from shadow_compare.core.findings import EnoughError, Findings
 from shadow_compare.core.rules import RuleState
 from shadow_compare.core.values import forgiving_rule, json_type, masked, rule_for_absence, same
-from shadow_compare.core.verdict import MAX_LEAVES, Accepted
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 _ID = re.compile(r"\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
@@ -57,44 +57,41 @@ def _spell(step: str | int) -> str:
     return f"['{escaped}']"
 
 
-class _EnoughError(Exception):
-    """No more differences need to be named."""
-
-
 class Walk:
-    """Collects what differs.
+    """Notes what differs between two documents."""
 
-    Attributes:
-        leaves: differences that no rule accepts, in document order.
-        accepted: differences that a rule accepts.
-    """
-
-    def __init__(self) -> None:
-        self.leaves: list[Leaf] = []
-        self.accepted: list[Accepted] = []
+    def __init__(self, findings: Findings) -> None:
+        self._findings = findings
+        self._census = findings.census
 
     def documents(self, legacy: Json, core: Json, rules: RuleState) -> None:
-        """Compare two documents; stops after `MAX_LEAVES` unaccepted differences."""
+        """Compare two documents; stops when the findings have enough."""
         try:
             self._values(legacy, core, rules, _At())
-        except _EnoughError:
+        except EnoughError:
             return
 
     def _values(self, legacy: Json, core: Json, rules: RuleState, at: _At) -> None:
         if rules.accepts(Accept.ANY):
-            if not same(legacy, core):
+            if same(legacy, core):
+                self._equal(legacy, rules, at)
+            else:
                 self._differ(at, "value", legacy, core, forgiving_rule(legacy, core, rules))
         elif isinstance(legacy, dict) and isinstance(core, dict):
             self._objects(legacy, core, rules, at)
         elif isinstance(legacy, list) and isinstance(core, list):
             self._arrays(legacy, core, rules, at)
-        elif not same(legacy, core):
+        elif same(legacy, core):
+            self._equal(legacy, rules, at)
+        else:
             kind = "value" if json_type(legacy) == json_type(core) else "type"
             self._differ(at, kind, legacy, core, forgiving_rule(legacy, core, rules))
 
     def _objects(
         self, legacy: dict[str, Json], core: dict[str, Json], rules: RuleState, at: _At
     ) -> None:
+        if not legacy and not core:
+            self._equal(legacy, rules, at)
         for key, value in legacy.items():
             below = rules.member(key)
             if key in core:
@@ -108,6 +105,8 @@ class Walk:
     def _arrays(self, legacy: list[Json], core: list[Json], rules: RuleState, at: _At) -> None:
         start, end = _equal_ends(legacy, core)
         ours, theirs = legacy[start : len(legacy) - end], core[start : len(core) - end]
+        if self._census:
+            self._equal_items(legacy, start, end, rules, at)
         if not ours and not theirs:
             return
         unordered = rules.accepts(Accept.UNORDERED)
@@ -125,30 +124,60 @@ class Walk:
     def _order(self, found: Pairing, start: int, at: _At, rule: CompareRule | None) -> None:
         legacy = [start + own for own, _ in found.pairs]
         core = [start + own for own, _ in sorted(found.pairs, key=lambda pair: pair[1])]
-        self._note(Leaf(at.path(), at.pattern(), "order", str(legacy), str(core)), rule)
+        self._findings.note(Leaf(at.path(), at.pattern(), "order", str(legacy), str(core)), rule)
+
+    def _equal_items(
+        self, legacy: list[Json], start: int, end: int, rules: RuleState, at: _At
+    ) -> None:
+        if not legacy:
+            self._equal(legacy, rules, at)
+        for index in (*range(start), *range(len(legacy) - end, len(legacy))):
+            self._equal(legacy[index], rules.element(), at.below(index))
 
     def _missing(self, value: Json, rules: RuleState, at: _At) -> None:
         leaf = Leaf(at.path(), at.pattern(), "missing", as_written(value), None)
-        self._note(leaf, rule_for_absence(value, rules))
+        self._note(leaf, rule_for_absence(value, rules), value, at)
 
     def _added(self, value: Json, rules: RuleState, at: _At) -> None:
         leaf = Leaf(at.path(), at.pattern(), "added", None, as_written(value))
-        self._note(leaf, rule_for_absence(value, rules))
+        self._note(leaf, rule_for_absence(value, rules), value, at)
 
     def _differ(
         self, at: _At, kind: str, legacy: Json, core: Json, rule: CompareRule | None
     ) -> None:
         leaf = Leaf(at.path(), at.pattern(), kind, as_written(legacy), as_written(core))
-        self._note(leaf, rule)
+        self._note(leaf, rule, legacy, at)
 
-    def _note(self, leaf: Leaf, rule: CompareRule | None) -> None:
-        if rule is not None:
-            if len(self.accepted) < MAX_LEAVES:
-                self.accepted.append(Accepted(leaf, rule.path))
+    def _note(self, leaf: Leaf, rule: CompareRule | None, value: Json, at: _At) -> None:
+        if self._census:
+            self._census.count(_leaves(value, at), rule)
+        self._findings.note(leaf, rule)
+
+    def _equal(self, value: Json, rules: RuleState, at: _At) -> None:
+        """Book the leaves of a value that both sides have, when somebody counts them."""
+        if self._census is None:
             return
-        self.leaves.append(leaf)
-        if len(self.leaves) >= MAX_LEAVES:
-            raise _EnoughError
+        rule = rules.accepts(Accept.ANY)
+        if rule is not None or not isinstance(value, dict | list) or not value:
+            self._census.count(_leaves(value, at), rule)
+        elif isinstance(value, dict):
+            for key, item in value.items():
+                self._equal(item, rules.member(key), at.below(key))
+        else:
+            for index, item in enumerate(value):
+                self._equal(item, rules.element(), at.below(index))
+
+
+def _leaves(value: Json, at: _At) -> Iterator[str]:
+    """The patterns of all leaves of a value; an empty container is one."""
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _leaves(item, at.below(key))
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from _leaves(item, at.below(index))
+    else:
+        yield at.pattern()
 
 
 def _pair(

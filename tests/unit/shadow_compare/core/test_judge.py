@@ -289,7 +289,7 @@ class TestRules:
 
         assert bare.outcome is Outcome.MISMATCH
         assert ruled.outcome is Outcome.ACCEPTED
-        assert {one.rule for one in ruled.accepted} == {path}
+        assert {one.rule for one in ruled.accepted} == {f"{accept} {path}"}
 
     @pytest.mark.parametrize(
         ("path", "accept", "legacy", "core"),
@@ -333,7 +333,7 @@ class TestRules:
         found = verdict(ours, theirs, rule("$", Accept.UNORDERED), times)
 
         assert found.outcome is Outcome.ACCEPTED
-        assert {one.rule for one in found.accepted} == {"$", "$[*].at"}
+        assert {one.rule for one in found.accepted} == {"unordered $", "timestamp $[*].at"}
 
     def test_a_changed_element_of_a_set_is_named_by_what_changed(self) -> None:
         ours = [{"id": 1, "p": "1.00"}, {"id": 2, "p": "2.00"}]
