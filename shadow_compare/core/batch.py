@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from shadow_compare.core.epoch import Epoch
 from shadow_compare.core.evidence import Example
+from shadow_compare.core.pairs import RecordedPair
 from shadow_compare.core.verdict import Outcome
 
 
@@ -52,6 +53,8 @@ class Judged:
         loss: why it could not be compared, when `outcome` is None.
         noise: patterns at which the live side differed from itself; None when it was not
             asked again.
+        pair: the whole exchange, for the proof of the rules; None when it is too large.
+        used: ids of the rules that accepted something in it.
     """
 
     run: str
@@ -65,6 +68,8 @@ class Judged:
     finding: Finding | None = None
     timings: tuple[Timing, ...] = ()
     noise: tuple[str, ...] | None = None
+    pair: RecordedPair | None = None
+    used: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,7 @@ class Batch:
     Attributes:
         at_s: now, seconds since 1970.
         epochs: the epoch in force of every domain of the table.
+        rules: domain to the ids of its rules in force.
         checkpoints: run to how far it is read once this batch is stored.
         accounts: run to the proxy's counters as last seen.
         closed: runs that will never yield another frame, each with the loss that
@@ -84,6 +90,7 @@ class Batch:
     at_s: float
     judged: tuple[Judged, ...] = ()
     epochs: tuple[Epoch, ...] = ()
+    rules: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     checkpoints: Mapping[str, Checkpoint] = field(default_factory=dict)
     accounts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     closed: Mapping[str, str] = field(default_factory=dict)

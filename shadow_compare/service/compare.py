@@ -14,6 +14,7 @@ from shadow_compare.core.bodies import decoded
 from shadow_compare.core.evidence import Example
 from shadow_compare.core.fingerprint import fingerprint, title
 from shadow_compare.core.judge import Exchange, Judge
+from shadow_compare.core.pairs import RecordedPair, exchange_of, recordable
 from shadow_compare.core.verdict import Outcome, Verdict
 from shadow_compare.errors import AskError, UnreadableError
 from shadow_compare.ports import Asker
@@ -51,7 +52,7 @@ async def compare(frame: Frame, rulebook: Rulebook, asker: Asker, terms: Terms) 
         other, again = await _ask(frame, asker)
     except AskError as exc:
         return _lost(frame, plan.epoch, exc.loss)
-    exchange = _exchange(frame, other, again)
+    exchange = exchange_of(frame, other, again)
     if len(frame.body) + len(other.body) > _LARGE_BYTES:
         return await asyncio.to_thread(_conclude, frame, plan, exchange, other)
     return _conclude(frame, plan, exchange, other)
@@ -83,13 +84,6 @@ async def _ask(frame: Frame, asker: Asker) -> tuple[Answer, Answer | None]:
     return other, None if isinstance(again, BaseException) else again
 
 
-def _exchange(frame: Frame, other: Answer, again: Answer | None) -> Exchange:
-    live = Answer(frame.status, frame.headers, frame.body, frame.elapsed_us)
-    if Side(frame.side) is Side.LEGACY:
-        return Exchange(frame.method, live, other, Side.LEGACY, again)
-    return Exchange(frame.method, other, live, Side.CORE, again)
-
-
 def _conclude(frame: Frame, plan: Plan, exchange: Exchange, other: Answer) -> Judged:
     verdict = plan.judge.judge(exchange)
     finding = None
@@ -106,7 +100,14 @@ def _conclude(frame: Frame, plan: Plan, exchange: Exchange, other: Answer) -> Ju
         finding=finding,
         timings=(_live(frame), Timing(frame.shadow, "shadow", other.elapsed_us)),
         noise=_noise(plan.judge, exchange),
+        pair=RecordedPair(frame, other, verdict.outcome) if recordable(frame, other) else None,
+        used=_used(plan, verdict),
     )
+
+
+def _used(plan: Plan, verdict: Verdict) -> tuple[str, ...]:
+    paths = {accepted.rule for accepted in verdict.accepted}
+    return tuple(sorted(name for path in paths for name in plan.rule_ids.get(path, ())))
 
 
 def _noise(judge: Judge, exchange: Exchange) -> tuple[str, ...] | None:

@@ -128,6 +128,7 @@ class Comparer:
             at_s=now_s,
             judged=tuple(judged),
             epochs=self._rulebook.epochs,
+            rules=self._rulebook.rules,
             checkpoints={frame.run: checkpoint for checkpoint, frame in taken},
             accounts={run: state.counters for run, state in runs.items()},
             closed=closed,

@@ -10,15 +10,21 @@ from proxy.core.frame import Frame
 from proxy.routing import Domain, Route, RoutingTable, Side
 from shadow_compare.core.epoch import epoch_of, rules_in_force
 from shadow_compare.core.judge import Judge
+from shadow_compare.core.rule_use import rule_id
 from shadow_compare.core.rules import rules_of
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How frames of one route are judged, and in which epoch."""
+    """How frames of one route are judged, and in which epoch.
+
+    Attributes:
+        rule_ids: path of each rule in force on the route to the ids of the rules there.
+    """
 
     epoch: str
     judge: Judge
+    rule_ids: Mapping[str, tuple[str, ...]]
 
 
 class Rulebook:
@@ -26,6 +32,7 @@ class Rulebook:
 
     Attributes:
         epochs: the epoch in force of every domain.
+        rules: domain to the ids of its rules in force.
     """
 
     def __init__(self, table: RoutingTable, now_s: float) -> None:
@@ -35,9 +42,13 @@ class Rulebook:
             epoch_of(domain, table.stores, self.day, now_s) for domain in table.domains
         )
         self._plans = {
-            (domain.name, route.name): Plan(epoch.key, _judge(domain, route, self.day))
+            (domain.name, route.name): _plan(domain, route, epoch.key, self.day)
             for domain, epoch in zip(table.domains, self.epochs, strict=True)
             for route in domain.routes
+        }
+        self.rules = {
+            domain.name: tuple(rule_id(rule) for rule in rules_in_force(domain, self.day))
+            for domain in table.domains
         }
         self._domains = {domain.name for domain in table.domains}
 
@@ -66,5 +77,9 @@ def day_of(now_s: float) -> date:
     return datetime.fromtimestamp(now_s, UTC).date()
 
 
-def _judge(domain: Domain, route: Route, today: date) -> Judge:
-    return Judge(domain.compare.headers, rules_of(rules_in_force(domain, today), route.path))
+def _plan(domain: Domain, route: Route, epoch: str, today: date) -> Plan:
+    rules = rules_of(rules_in_force(domain, today), route.path)
+    ids: dict[str, tuple[str, ...]] = {}
+    for rule in rules:
+        ids[rule.path] = (*ids.get(rule.path, ()), rule_id(rule))
+    return Plan(epoch, Judge(domain.compare.headers, rules), ids)

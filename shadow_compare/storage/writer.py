@@ -18,6 +18,8 @@ from shadow_compare.errors import EvidenceUnavailable
 from shadow_compare.storage import tables, tally
 from shadow_compare.storage.books import store_books
 from shadow_compare.storage.packing import pack
+from shadow_compare.storage.pairs import PairKeeper, prune_pairs
+from shadow_compare.storage.rule_uses import store_rule_uses
 from shadow_compare.storage.upsert import add, put, put_new
 
 GROUPS_PER_EPOCH = 1_000
@@ -32,6 +34,7 @@ class SqlEvidenceWriter:
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
         self._pruned_s = 0.0
+        self._pairs = PairKeeper()
 
     async def checkpoints(self) -> Mapping[str, Checkpoint]:
         runs = tables.runs.c
@@ -48,6 +51,7 @@ class SqlEvidenceWriter:
             async with self._engine.begin() as connection:
                 await self._store(connection, batch)
         except (SQLAlchemyError, OSError) as exc:
+            self._pairs.forget()
             raise EvidenceUnavailable(f"cannot store the evidence: {exc}") from exc
 
     async def _store(self, connection: AsyncConnection, batch: Batch) -> None:
@@ -57,9 +61,12 @@ class SqlEvidenceWriter:
         await add(connection, tables.latencies, tally.latencies(batch.judged))
         await add(connection, tables.noise, tally.noise(batch.judged))
         await _store_groups(connection, batch)
+        await self._pairs.store(connection, batch)
+        await store_rule_uses(connection, batch)
         await store_books(connection, batch)
         if batch.at_s - self._pruned_s >= PRUNE_EVERY_S:
             await _prune(connection, batch.at_s - KEEP_TREND_S)
+            await prune_pairs(connection, batch)
             self._pruned_s = batch.at_s
 
 
