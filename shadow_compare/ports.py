@@ -9,7 +9,7 @@ from typing import Protocol
 from proxy.core.frame import Frame
 from proxy.routing.model import Domain, Side
 from shadow_compare.core.answer import Answer
-from shadow_compare.core.batch import Batch, Checkpoint
+from shadow_compare.core.batch import Batch, Checkpoint, Passed
 from shadow_compare.core.evidence import (
     DomainEvidence,
     Example,
@@ -50,7 +50,7 @@ class EvidenceReader(Protocol):
 
 
 class EvidenceWriter(Protocol):
-    """Stores what the comparer finds. One comparer per spool uses it, one task at a time."""
+    """Stores what the comparer finds. One task at a time; comparers of one bus share a store."""
 
     async def checkpoints(self) -> Mapping[str, Checkpoint]:
         """How far each run was read, closed runs included.
@@ -60,8 +60,12 @@ class EvidenceWriter(Protocol):
         """
         ...
 
-    async def commit(self, batch: Batch) -> None:
+    async def commit(self, batch: Batch) -> Batch:
         """Store all of the batch, or nothing of it.
+
+        Returns:
+            What of it was new. A frame is counted once: when it was stored before, by this
+            comparer or by another that was handed it too, it is missing here.
 
         Raises:
             EvidenceUnavailable: nothing was stored; the same batch may be tried again.
@@ -71,36 +75,51 @@ class EvidenceWriter(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """One worker's life. `counters` are the proxy's own, by name."""
+    """One worker's life.
+
+    Attributes:
+        alive: more frames of it may come.
+        counters: the proxy's own, by name.
+        passed: what the bus has let go of, when the source is a bus.
+    """
 
     alive: bool
     counters: Mapping[str, int]
+    passed: Passed | None = None
 
 
 class FrameSource(Protocol):
-    """Captured exchanges, read by one comparer at a time. Calls block but never wait."""
+    """Captured exchanges. One task at a time.
 
-    def read(self, max_frames: int) -> Sequence[tuple[Checkpoint, Frame]]:
+    A frame may come again until it is released, here or at another comparer of the same
+    source; the evidence counts it once.
+    """
+
+    async def read(self, max_frames: int) -> Sequence[tuple[Checkpoint, Frame]]:
         """The next frames, in order within each run, each with the place behind it.
+
+        Waits a moment at most when there are none.
 
         When there are fewer than asked for, every run that is not among them is read to
         its present end.
         """
         ...
 
-    def runs(self) -> Mapping[str, RunState]:
-        """Every run the spool holds, with its counters as they are now."""
+    async def runs(self) -> Mapping[str, RunState]:
+        """Every run that the source holds, with its counters as they are now or were a
+        moment ago.
+        """
         ...
 
-    def release(self, checkpoints: Mapping[str, Checkpoint]) -> None:
-        """Everything before these places is stored for good and may be deleted."""
+    async def release(self, batch: Batch) -> None:
+        """The frames of this batch are stored for good and may be deleted."""
         ...
 
-    def forget(self, run: str) -> None:
+    async def forget(self, run: str) -> None:
         """Remove what is left of a dead run that was read to its end; or leave it."""
         ...
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Let another comparer read."""
         ...
 

@@ -73,6 +73,20 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Passed:
+    """The part of a run that the bus holds no frame of any more.
+
+    Attributes:
+        seq: every frame up to this one has left the bus: it was stored as done, or the bus
+            gave it up.
+        sent: counters named `sent|DOMAIN|ROUTE`, how many frames up to `seq` the bus took.
+    """
+
+    seq: int
+    sent: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
 class Batch:
     """One transaction's worth.
 
@@ -85,6 +99,7 @@ class Batch:
         closed: runs that will never yield another frame, each with the loss that
             whatever is still missing of it is booked under.
         gone: closed runs that the spool no longer holds; nothing need be remembered.
+        passed: run to what the bus has let go of.
     """
 
     at_s: float
@@ -95,3 +110,4 @@ class Batch:
     accounts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     closed: Mapping[str, str] = field(default_factory=dict)
     gone: tuple[str, ...] = ()
+    passed: Mapping[str, Passed] = field(default_factory=dict)

@@ -18,6 +18,9 @@ from typing import NamedTuple
 
 from shadow_compare.core.evidence import Accounting
 
+SENT = "sent"
+BUS_DROPPED = "bus_dropped"
+
 
 class Kind(StrEnum):
     """What a line of the books counts."""
@@ -83,6 +86,34 @@ def close(books: Books, reason: str) -> dict[Line, int]:
             lost = Line(domain, route, Kind.LOST, reason)
             after[lost] = after.get(lost, 0) + missing
     return after
+
+
+def give_up(books: Books, sent: Mapping[str, int]) -> dict[Line, int]:
+    """The books of a run after the bus let go of frames that nobody was given.
+
+    Of each route so many frames were sent, and all of them have left the bus. What is
+    neither compared nor lost was dropped by the bus. Frames that were sent later and are
+    done already hide as many dropped ones, which are found when the next ones have left:
+    so never too many are given up, and in the end not one too few.
+
+    Args:
+        books: the run's lines.
+        sent: counters named `sent|DOMAIN|ROUTE`.
+    """
+    after = dict(books)
+    done: Counter[tuple[str, str]] = Counter()
+    for line, count in books.items():
+        if line.kind in (Kind.COMPARED, Kind.LOST):
+            done[line.domain, line.route] += count
+    for name, count in sent.items():
+        kind, *labels = (part.replace("%7C", "|") for part in name.split("|"))
+        if kind != SENT or len(labels) != 2:
+            continue
+        missing = count - done[labels[0], labels[1]]
+        if missing > 0:
+            lost = Line(labels[0], labels[1], Kind.LOST, BUS_DROPPED)
+            after[lost] = after.get(lost, 0) + missing
+    return settle(after, {}, {})
 
 
 def accounting(lines: Iterable[tuple[Line, int]]) -> Accounting:

@@ -86,7 +86,7 @@ async def run(job: Job, writer: EvidenceWriter) -> None:
                 log.info("metrics at http://%s:%d/metrics", job.listen[0], port)
             checkpoints = await writer.checkpoints()
             source = await asyncio.to_thread(SpoolSource, job.spool, checkpoints)
-            stack.callback(source.close)
+            stack.push_async_callback(source.close)
             key = job.key
             if key is None:
                 key = await asyncio.to_thread(redaction_key, job.spool)

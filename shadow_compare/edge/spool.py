@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from proxy.core.frame import Frame
 from proxy.storage import DROPPED, MIRRORED, Position, SpoolReader, split_name
-from shadow_compare.core.batch import Checkpoint
+from shadow_compare.core.batch import Batch, Checkpoint
 from shadow_compare.ports import RunState
 
 log = logging.getLogger(__name__)
 
 
 class SpoolSource:
-    """Implements ports.FrameSource. One thread at a time.
+    """Implements ports.FrameSource; disk work is done in threads, one at a time.
 
     Raises:
         SpoolBusy: another comparer reads this spool.
@@ -25,7 +26,22 @@ class SpoolSource:
         self._reader = SpoolReader(directory, _positions(checkpoints))
         self._damaged = 0
 
-    def read(self, max_frames: int) -> Sequence[tuple[Checkpoint, Frame]]:
+    async def read(self, max_frames: int) -> Sequence[tuple[Checkpoint, Frame]]:
+        return await asyncio.to_thread(self._read, max_frames)
+
+    async def runs(self) -> Mapping[str, RunState]:
+        return await asyncio.to_thread(self._runs)
+
+    async def release(self, batch: Batch) -> None:
+        await asyncio.to_thread(self._reader.release, _positions(batch.checkpoints))
+
+    async def forget(self, run: str) -> None:
+        await asyncio.to_thread(self._reader.forget, run)
+
+    async def close(self) -> None:
+        self._reader.close()
+
+    def _read(self, max_frames: int) -> Sequence[tuple[Checkpoint, Frame]]:
         frames = self._reader.read(max_frames)
         if self._reader.corrupt_records > self._damaged:
             self._damaged = self._reader.corrupt_records
@@ -34,20 +50,11 @@ class SpoolSource:
             (Checkpoint(position.segment, position.offset), frame) for position, frame in frames
         ]
 
-    def runs(self) -> Mapping[str, RunState]:
+    def _runs(self) -> Mapping[str, RunState]:
         return {
             run: RunState(account.alive, _counted(account.counters))
             for run, account in self._reader.accounts().items()
         }
-
-    def release(self, checkpoints: Mapping[str, Checkpoint]) -> None:
-        self._reader.release(_positions(checkpoints))
-
-    def forget(self, run: str) -> None:
-        self._reader.forget(run)
-
-    def close(self) -> None:
-        self._reader.close()
 
 
 def _positions(checkpoints: Mapping[str, Checkpoint]) -> dict[str, Position]:

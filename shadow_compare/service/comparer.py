@@ -112,8 +112,8 @@ class Comparer:
         # its counters are final; 2. frames are read: when there was room and none of that
         # run came, none ever will. The other way round, frames written in between would
         # be given up.
-        runs = await asyncio.to_thread(self._source.runs)
-        taken = await asyncio.to_thread(self._source.read, self._batch_size)
+        runs = await self._source.runs()
+        taken = await self._source.read(self._batch_size)
         closed = self._ended(runs, taken)
         began_s = self._clock.tick_s()
         judged = await self._judge([frame for _, frame in taken])
@@ -135,10 +135,11 @@ class Comparer:
             # Only what the spool no longer lists: a run that could not be removed is met
             # again, and its mark is what keeps it from being counted again.
             gone=tuple(sorted(self._gone - runs.keys())),
+            passed={run: state.passed for run, state in runs.items() if state.passed},
         )
-        await self._store(batch, keep_trying)
-        await asyncio.to_thread(self._let_go, batch, runs)
-        self._report(batch)
+        stored = await self._store(batch, keep_trying)
+        await self._let_go(batch, runs)
+        self._report(stored)
         return len(taken)
 
     def _renew_rulebook(self) -> None:
@@ -166,11 +167,11 @@ class Comparer:
         self._known = set(runs)
         return closed
 
-    async def _store(self, batch: Batch, keep_trying: Callable[[], bool]) -> None:
+    async def _store(self, batch: Batch, keep_trying: Callable[[], bool]) -> Batch:
         complained = False
         while True:
             try:
-                await self._writer.commit(batch)
+                stored = await self._writer.commit(batch)
             except EvidenceUnavailable as exc:
                 if not keep_trying():
                     raise
@@ -183,13 +184,13 @@ class Comparer:
                     log.info("evidence is stored again")
                 self._stored_s = self._clock.tick_s()
                 self._announce = False
-                return
+                return stored
 
-    def _let_go(self, batch: Batch, runs: Mapping[str, RunState]) -> None:
-        self._source.release(batch.checkpoints)
+    async def _let_go(self, batch: Batch, runs: Mapping[str, RunState]) -> None:
+        await self._source.release(batch)
         self._gone = (self._gone - set(batch.gone)) | set(batch.closed)
         for run in self._gone & runs.keys():
-            self._source.forget(run)
+            await self._source.forget(run)
 
     def _report(self, batch: Batch) -> None:
         self._meter.ended(batch.judged)

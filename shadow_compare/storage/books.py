@@ -33,7 +33,7 @@ async def store_books(connection: AsyncConnection, batch: Batch) -> None:
         gone = runs.closed & runs.run.in_(batch.gone)
         await connection.execute(sa.delete(tables.runs).where(gone))
     done = followed(batch.judged)
-    touched = {*done, *batch.accounts, *batch.checkpoints, *batch.closed}
+    touched = {*done, *batch.accounts, *batch.checkpoints, *batch.closed, *batch.passed}
     if not touched:
         return
     rows = await _runs(connection, touched)
@@ -42,6 +42,8 @@ async def store_books(connection: AsyncConnection, batch: Batch) -> None:
     for run in sorted(touched - closed):
         counters = {storable(name): count for name, count in batch.accounts.get(run, {}).items()}
         after = ledger.settle(books.get(run, {}), counters, done.get(run, {}))
+        if run in batch.passed:
+            after = ledger.give_up(after, batch.passed[run].sent)
         if run in batch.closed:
             await _fold(connection, run, ledger.close(after, batch.closed[run]))
         elif after != books.get(run, {}):

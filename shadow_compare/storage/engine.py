@@ -14,6 +14,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from shadow_compare.errors import EvidenceUnavailable
 
 BUSY_TIMEOUT_MS = 10_000
+IDLE_IN_TRANSACTION_MS = 30_000
 
 
 def parse(url: str) -> URL:
@@ -49,7 +50,12 @@ def writer_engine(url: URL) -> AsyncEngine:
     in line instead.
     """
     if url.get_backend_name() != "sqlite":
-        return create_async_engine(url, pool_pre_ping=True)
+        # Batches are stored one at a time: a comparer that is frozen in the middle of one
+        # must not keep the others waiting for ever.
+        settings = {"idle_in_transaction_session_timeout": str(IDLE_IN_TRANSACTION_MS)}
+        return create_async_engine(
+            url, pool_pre_ping=True, connect_args={"server_settings": settings}
+        )
     engine = create_async_engine(url)
     # FULL: spool segments are deleted after the commit, so the commit must outlive the power.
     pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")

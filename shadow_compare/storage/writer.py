@@ -17,6 +17,7 @@ from shadow_compare.core.text import short, storable
 from shadow_compare.errors import EvidenceUnavailable
 from shadow_compare.storage import tables, tally
 from shadow_compare.storage.books import store_books
+from shadow_compare.storage.done import forget_old, only_new, remember, wait_for_turn
 from shadow_compare.storage.packing import pack
 from shadow_compare.storage.pairs import PairKeeper, prune_pairs
 from shadow_compare.storage.rule_uses import store_rule_uses
@@ -46,10 +47,14 @@ class SqlEvidenceWriter:
             raise EvidenceUnavailable(f"cannot read the checkpoints: {exc}") from exc
         return {row.run: Checkpoint(row.segment, row.position) for row in rows}
 
-    async def commit(self, batch: Batch) -> None:
+    async def commit(self, batch: Batch) -> Batch:
         try:
             async with self._engine.begin() as connection:
-                await self._store(connection, batch)
+                await wait_for_turn(connection)
+                new, before = await only_new(connection, batch)
+                await self._store(connection, new)
+                await remember(connection, new, before)
+                return new
         except (SQLAlchemyError, OSError) as exc:
             self._pairs.forget()
             raise EvidenceUnavailable(f"cannot store the evidence: {exc}") from exc
@@ -67,6 +72,7 @@ class SqlEvidenceWriter:
         if batch.at_s - self._pruned_s >= PRUNE_EVERY_S:
             await _prune(connection, batch.at_s - KEEP_TREND_S)
             await prune_pairs(connection, batch)
+            await forget_old(connection, batch.at_s)
             self._pruned_s = batch.at_s
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from proxy.routing.model import Domain
@@ -21,6 +21,7 @@ from shadow_compare.core.latency import bucket_of, quantile_ms
 from shadow_compare.core.ledger import Kind, Line
 from shadow_compare.core.parity import Counts, parity, trend, worst_first
 from shadow_compare.core.reservoir import slots_for
+from shadow_compare.core.spans import ALL
 from shadow_compare.core.verdict import Outcome
 from shadow_compare.errors import EvidenceUnavailable
 
@@ -62,16 +63,19 @@ class EvidenceInMemory:
     current: dict[str, Epoch] = field(default_factory=dict)
     heartbeats: dict[str, float] = field(default_factory=dict)
     books: dict[str, dict[Line, int]] = field(default_factory=dict)
+    done: set[tuple[str, int]] = field(default_factory=set)
+    passed: dict[str, int] = field(default_factory=dict)
 
     async def checkpoints(self) -> Mapping[str, Checkpoint]:
         self._check()
         return dict(self.runs)
 
-    async def commit(self, batch: Batch) -> None:
+    async def commit(self, batch: Batch) -> Batch:
         self._check()
         if self.fail_commits:
             self.fail_commits -= 1
             raise EvidenceUnavailable("out of order for a moment")
+        batch = self._only_new(batch)
         self.batches.append(batch)
         for run in self.closed & set(batch.gone):
             self.closed.discard(run)
@@ -82,13 +86,35 @@ class EvidenceInMemory:
             self.current[epoch.domain] = epoch
             self.heartbeats[epoch.domain] = batch.at_s
         frames_of = {one.run for one in batch.judged}
-        for run in frames_of | {*batch.accounts, *batch.checkpoints, *batch.closed} - self.closed:
+        others = {*batch.accounts, *batch.checkpoints, *batch.closed, *batch.passed}
+        for run in frames_of | others - self.closed:
             self._book(run, batch)
             if run in batch.closed:
                 folded = self.books.setdefault("", {})
                 for line, count in ledger.close(self.books.pop(run), batch.closed[run]).items():
                     folded[line] = folded.get(line, 0) + count
                 self.closed.add(run)
+        return batch
+
+    def _only_new(self, batch: Batch) -> Batch:
+        closed = {run for run, last in self.passed.items() if last == ALL}
+        judged = []
+        for one in batch.judged:
+            key = (one.run, one.seq)
+            if key not in self.done and one.seq > self.passed.get(one.run, 0):
+                judged.append(one)
+            self.done.add(key)
+        last = {run: passed.seq for run, passed in batch.passed.items()}
+        for run, seq in (last | dict.fromkeys(batch.closed, ALL)).items():
+            self.passed[run] = max(seq, self.passed.get(run, 0))
+        return replace(
+            batch,
+            judged=tuple(judged),
+            accounts={k: v for k, v in batch.accounts.items() if k not in closed},
+            checkpoints={k: v for k, v in batch.checkpoints.items() if k not in closed},
+            closed={k: v for k, v in batch.closed.items() if k not in closed},
+            passed={k: v for k, v in batch.passed.items() if k not in closed},
+        )
 
     def _book(self, run: str, batch: Batch) -> None:
         done: dict[Line, int] = {}
@@ -97,6 +123,8 @@ class EvidenceInMemory:
             line = Line(one.domain, one.route, kind, one.loss or "")
             done[line] = done.get(line, 0) + 1
         self.books[run] = ledger.settle(self.books.get(run, {}), batch.accounts.get(run, {}), done)
+        if run in batch.passed:
+            self.books[run] = ledger.give_up(self.books[run], batch.passed[run].sent)
         self.runs[run] = batch.checkpoints.get(run, self.runs.get(run, Checkpoint()))
 
     async def domain(self, domain: Domain) -> DomainEvidence:

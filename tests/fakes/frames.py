@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from proxy.core.frame import Frame
 from proxy.routing import Side
 from shadow_compare.core.answer import Answer
-from shadow_compare.core.batch import Checkpoint, Judged
+from shadow_compare.core.batch import Batch, Checkpoint, Judged
 from shadow_compare.errors import AskError
 from shadow_compare.ports import RunState
 
@@ -41,7 +41,7 @@ class FakeSource:
         self._at = {run: checkpoint.offset for run, checkpoint in checkpoints.items()}
         self.closed = False
 
-    def read(self, max_frames: int) -> Sequence[tuple[Checkpoint, Frame]]:
+    async def read(self, max_frames: int) -> Sequence[tuple[Checkpoint, Frame]]:
         out: list[tuple[Checkpoint, Frame]] = []
         names = sorted(self._spool.runs)
         for turn, name in enumerate(names):
@@ -55,20 +55,20 @@ class FakeSource:
             self._at[name] = at
         return out
 
-    def runs(self) -> Mapping[str, RunState]:
+    async def runs(self) -> Mapping[str, RunState]:
         return {
             name: RunState(run.alive, dict(run.counters)) for name, run in self._spool.runs.items()
         }
 
-    def release(self, checkpoints: Mapping[str, Checkpoint]) -> None:
-        for name, checkpoint in checkpoints.items():
+    async def release(self, batch: Batch) -> None:
+        for name, checkpoint in batch.checkpoints.items():
             if name in self._spool.runs:
                 self._spool.runs[name].released = checkpoint.offset
 
-    def forget(self, run: str) -> None:
+    async def forget(self, run: str) -> None:
         self._spool.runs.pop(run, None)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         self.closed = True
 
 

@@ -319,7 +319,7 @@ async def test_a_run_that_someone_deleted_is_closed_too() -> None:
 async def test_a_run_that_cannot_be_removed_is_counted_once_all_the_same() -> None:
     class Stubborn(FakeSource):
         @override
-        def forget(self, run: str) -> None:
+        async def forget(self, run: str) -> None:
             return
 
     house = House(frame(1))
@@ -341,8 +341,8 @@ async def test_a_run_that_cannot_be_removed_is_counted_once_all_the_same() -> No
 async def test_a_run_that_dies_after_its_counters_were_read_is_closed_by_the_next_round() -> None:
     class DiesMeanwhile(FakeSource):
         @override
-        def runs(self) -> Mapping[str, RunState]:
-            seen = super().runs()
+        async def runs(self) -> Mapping[str, RunState]:
+            seen = await super().runs()
             for run in self._spool.runs.values():
                 if run.alive:
                     run.count(f"mirrored|catalog|{LIST}")
@@ -383,12 +383,13 @@ class FragileEvidence(EvidenceInMemory):
     kill: str = ""
 
     @override
-    async def commit(self, batch: Batch) -> None:
+    async def commit(self, batch: Batch) -> Batch:
         if self.kill == "before the commit":
             raise Killed
-        await super().commit(batch)
+        stored = await super().commit(batch)
         if self.kill == "after the commit":
             raise Killed
+        return stored
 
 
 class FragileSource(FakeSource):
@@ -397,16 +398,16 @@ class FragileSource(FakeSource):
     kill: str = ""
 
     @override
-    def release(self, checkpoints: object) -> None:
-        super().release(checkpoints)  # type: ignore[arg-type]
+    async def release(self, batch: Batch) -> None:
+        await super().release(batch)
         if self.kill == "after the release":
             raise Killed
 
     @override
-    def forget(self, run: str) -> None:
+    async def forget(self, run: str) -> None:
         if self.kill == "before forgetting":
             raise Killed
-        super().forget(run)
+        await super().forget(run)
         if self.kill == "after forgetting":
             raise Killed
 
