@@ -127,8 +127,14 @@ class FrameSource(Protocol):
 class Asker(Protocol):
     """Asks a store what it would have answered."""
 
-    async def ask(self, side: Side, frame: Frame) -> Answer:
+    async def ask(self, side: Side, frame: Frame, *, dry_run: bool = False) -> Answer:
         """Send the frame's request to `side`, marked as a shadow.
+
+        Args:
+            side: who is asked.
+            frame: whose request is sent. One that is no GET or HEAD needs `dry_run`.
+            dry_run: ask to run it and take it back. It is only sent to a side that has
+                proven that it can, and an answer that does not say that it did is none.
 
         Raises:
             AskError: there is no answer to compare; it says what to book the loss under.

@@ -19,6 +19,7 @@ from proxy.routing import (
     Side,
     StoreTimeouts,
     StoreTls,
+    When,
 )
 from proxy.routing.values import spelled
 
@@ -43,6 +44,7 @@ def domain_details(before: Domain, after: Domain) -> tuple[str, ...]:
         ("fallback", lambda domain: "legacy" if domain.fallback else "none"),
         ("pilots", lambda domain: _pilots(domain.pilots)),
         ("shadow", lambda domain: _shadow(domain.shadow)),
+        ("routes with effects", _effects),
         ("compared headers", lambda domain: ", ".join(sorted(domain.compare.headers)) or "none"),
         ("parity gate", gate_text),
     )
@@ -105,6 +107,7 @@ def _unordered(domain: Domain) -> tuple[object, ...]:
         frozenset(domain.pilots),
         frozenset(_requests(domain)),
         domain.shadow,
+        _effects(domain),
         frozenset(domain.compare.headers),
         frozenset(domain.compare.cookies),
         frozenset(domain.compare.cookie_values),
@@ -147,10 +150,21 @@ def _pilots(pilots: tuple[Pilot, ...]) -> str:
 
 
 def _shadow(shadow: ShadowPolicy) -> str:
-    return (
-        f"sample {percent(shadow.sample_bp * 100)}, noise {percent(shadow.noise_bp * 100)},"
-        f" writes {shadow.writes}"
-    )
+    sent = [str(key) for key in shadow.credentials.forward]
+    sent += [f"{name} from {variable}" for name, variable in shadow.credentials.replace]
+    parts = {
+        "when": "" if shadow.when is When.PARALLEL else f"{spelled(shadow.after_s)} after the live",
+        "asked again after": "" if shadow.recheck_s is None else spelled(shadow.recheck_s),
+        "verified by": " and ".join(one.read for one in shadow.verify),
+        "credentials": " and ".join(sent),
+    }
+    said = [f"{name} {value}" for name, value in parts.items() if value]
+    shares = f"sample {percent(shadow.sample_bp * 100)}, noise {percent(shadow.noise_bp * 100)}"
+    return ", ".join([shares, f"writes {shadow.writes}", *said])
+
+
+def _effects(domain: Domain) -> str:
+    return ", ".join(route.name for route in domain.routes if route.has_effects) or "none"
 
 
 def _store(table: RoutingTable, side: Side) -> str:

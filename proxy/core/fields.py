@@ -64,6 +64,8 @@ _KINDS = {
     "x-served-by": Kind.SERVED_BY,
     "forwarded": Kind.FORWARDED,
     "x-real-ip": Kind.FORWARDED,
+    # Who says so gets answers that nothing stands behind: it is the comparer's alone.
+    "banyan-dry-run": Kind.CONTROL,
 }
 _PREFIXES = (("x-banyan-", Kind.CONTROL), ("x-forwarded-", Kind.FORWARDED))
 _NEVER_NOMINATED = frozenset(

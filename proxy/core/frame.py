@@ -22,6 +22,8 @@ class Frame(msgspec.Struct, frozen=True, array_like=True):
         shopper: keyed hash of the shopper key, or None.
         target: path and query as forwarded, without a store's URL prefix.
         elapsed_us: from the request's last byte to the answer's last byte.
+        sealed: what the domain lets through of the shopper's credentials, encrypted for
+            the comparer; b"" for nothing.
     """
 
     run: str
@@ -45,3 +47,4 @@ class Frame(msgspec.Struct, frozen=True, array_like=True):
     headers: Headers
     body: bytes
     elapsed_us: int
+    sealed: bytes = b""

@@ -31,6 +31,7 @@ from proxy.routing.model import (
     Breaker,
     ComparePolicy,
     CompareRule,
+    Credentials,
     Domain,
     HealthCheck,
     KeyKind,
@@ -45,6 +46,8 @@ from proxy.routing.model import (
     Store,
     StoreTimeouts,
     StoreTls,
+    VerifyRead,
+    When,
     Writes,
 )
 from proxy.routing.nodes import ListNode, MapNode, Node, Scalar, ScalarKind
@@ -75,6 +78,7 @@ __all__ = [
     "ComparePolicy",
     "CompareRule",
     "Conditions",
+    "Credentials",
     "Decision",
     "Domain",
     "GraphQLCondition",
@@ -118,6 +122,8 @@ __all__ = [
     "Unmirrored",
     "Unread",
     "ValueCondition",
+    "VerifyRead",
+    "When",
     "Why",
     "Writes",
     "bucket",

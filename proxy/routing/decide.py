@@ -75,6 +75,8 @@ def _decided(head: RequestHead, table: RoutingTable, plan: Plan) -> Decision:
     unmirrored, noise = plan.unmirrored, False
     if plan.shadow is not None:
         unmirrored, noise = _mirroring(head, plan)
+        if unmirrored is None and plan.needs_core and side is Side.CORE:
+            unmirrored, noise = Unmirrored.NO_DRY_RUN, False
     decision = Decision(
         plan.domain,
         plan.route,

@@ -64,6 +64,8 @@ class Unmirrored(StrEnum):
 
     STAGE = "stage"
     UNSAFE_METHOD = "unsafe_method"
+    EFFECTS = "effects"
+    NO_DRY_RUN = "no_dry_run"
     NOT_SAMPLED = "not_sampled"
     IS_SHADOW = "is_shadow"
     KILLED = "killed"
@@ -189,7 +191,9 @@ def _listens(decision: Decision) -> str:
         return f"{decision.shadow} is asked too{again}"
     return {
         Unmirrored.STAGE: "nobody else is asked",
-        Unmirrored.UNSAFE_METHOD: "not mirrored, because only GET and HEAD are",
+        Unmirrored.UNSAFE_METHOD: "not mirrored, because this domain mirrors no writes",
+        Unmirrored.EFFECTS: "not mirrored, because its route has effects",
+        Unmirrored.NO_DRY_RUN: "not mirrored, because legacy cannot take a write back",
         Unmirrored.NOT_SAMPLED: "not mirrored, because the sample left it out",
         Unmirrored.IS_SHADOW: "not mirrored, because it is a mirrored request itself",
         Unmirrored.KILLED: "not mirrored, because that is switched off",

@@ -47,9 +47,28 @@ class Stage(StrEnum):
 
 
 class Writes(StrEnum):
-    """The write ladder. Only `never` exists so far: unsafe methods are not mirrored."""
+    """The write ladder.
+
+    never: unsafe methods are not mirrored. dry_run: the core runs a write and takes it
+    back. verify: a write is captured but not sent again; reads of both sides are compared
+    after it.
+    """
 
     NEVER = "never"
+    DRY_RUN = "dry_run"
+    VERIFY = "verify"
+
+
+class When(StrEnum):
+    """When the other side is asked.
+
+    parallel: as soon as the comparer has read the exchange, which ended before it was
+    written. after_live: not before a pause after the live answer, in which data may
+    reach the other side.
+    """
+
+    PARALLEL = "parallel"
+    AFTER_LIVE = "after_live"
 
 
 class KeyKind(StrEnum):
@@ -188,6 +207,8 @@ class Route:
         domain: name of the domain that owns the route.
         host: lower case, without port; "*.example.com" for every name below that one;
             None for any host.
+        has_effects: a request of it does more than change the shop's own rows (mail,
+            payment, tax, stock elsewhere), so it is mirrored like a write, reads too.
         name: methods, host, template and conditions, e.g. "GET /api/products/{id}/":
             stable, low in cardinality, used as a metric label.
     """
@@ -197,6 +218,7 @@ class Route:
     methods: tuple[str, ...]
     host: str | None = None
     conditions: Conditions = UNCONDITIONAL
+    has_effects: bool = False
 
     @property
     def name(self) -> str:
@@ -225,12 +247,52 @@ class PinPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """What may let the other side know who asks. By default nothing does.
+
+    Attributes:
+        forward: headers and cookies of the shopper that are sent on as they came.
+        replace: headers (lower-case name) with the environment variable of the comparer
+            that holds their value.
+    """
+
+    forward: tuple[ShopperKey, ...] = ()
+    replace: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyRead:
+    """A read that is compared after a write, at the earliest `after_s` seconds after it.
+
+    `read` is the path of a GET route of the same domain. A write's route fills its
+    variables; routes that cannot are none of its business.
+    """
+
+    read: str
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class ShadowPolicy:
-    """Share of exchanges mirrored, and share of those asked twice to learn the noise."""
+    """What of a domain is mirrored, and how the other side is asked.
+
+    Attributes:
+        sample_bp: share of exchanges that are mirrored.
+        noise_bp: share of those that are asked of the live side once more.
+        after_s: the pause of `after_live`, else 0.
+        recheck_s: after which time a GET that differed is asked of both sides once more;
+            None for not at all.
+        verify: what `verify` compares after a write.
+    """
 
     sample_bp: int = BASIS_POINTS
     noise_bp: int = 0
     writes: Writes = Writes.NEVER
+    when: When = When.PARALLEL
+    after_s: float = 0.0
+    recheck_s: float | None = None
+    credentials: Credentials = Credentials()
+    verify: tuple[VerifyRead, ...] = ()
 
 
 class Accept(StrEnum):

@@ -13,13 +13,12 @@ from proxy.routing.model import (
     ParityGate,
     Pilot,
     PinPolicy,
-    ShadowPolicy,
     Stage,
-    Writes,
 )
 from proxy.routing.nodes import MapNode, Node, Scalar
 from proxy.routing.parse_compare import parse_compare
 from proxy.routing.parse_route import PlacedRoute, parse_routes
+from proxy.routing.parse_shadow import parse_shadow
 from proxy.routing.values import Reader, join, shown
 
 _KEYS = (
@@ -78,7 +77,7 @@ def parse_domain(reader: Reader, name: str, line: int, node: Node) -> ParsedDoma
         routes=tuple(placed.route for placed in routes),
         core_share_bp=_core_share(reader, key, line, stage, fields.get("core_share")),
         pilots=_pilots(reader, f"{key}.pilots", fields.get("pilots")),
-        shadow=_shadow(reader, f"{key}.shadow", fields.get("shadow")),
+        shadow=parse_shadow(reader, f"{key}.shadow", fields.get("shadow"), routes, stage),
         compare=parse_compare(reader, f"{key}.compare", fields.get("compare"), routes),
         parity_gate=gate,
         ungated=ungated,
@@ -173,20 +172,6 @@ def _pilot_headers(reader: Reader, key: str, node: Node) -> dict[str, str]:
         # An empty condition would make every shopper a pilot.
         reader.note(node.line, key, "A pilot needs a header.", "Write {X-Pilot: internal}.")
     return headers
-
-
-def _shadow(reader: Reader, key: str, node: Node | None) -> ShadowPolicy:
-    fields = {} if node is None else reader.fields(node, key, ("sample", "noise", "writes")) or {}
-    sample, noise = (
-        reader.share(fields[name], f"{key}.{name}", whole=BASIS_POINTS) if name in fields else None
-        for name in ("sample", "noise")
-    )
-    writes = None
-    if "writes" in fields:
-        writes = reader.choice(fields["writes"], f"{key}.writes", Writes)
-    return ShadowPolicy(
-        BASIS_POINTS if sample is None else sample, noise or 0, writes or Writes.NEVER
-    )
 
 
 def _gates(reader: Reader, key: str, node: Node | None) -> tuple[ParityGate | None, bool]:

@@ -14,7 +14,17 @@ from proxy.routing.paths import TemplateError, parse_template
 from proxy.routing.table import METHODS
 from proxy.routing.values import Reader, join, nearest, shown
 
-_KEYS = ("path", "methods", "host", "headers", "cookies", "query", "content_type", "graphql")
+_KEYS = (
+    "path",
+    "methods",
+    "host",
+    "headers",
+    "cookies",
+    "query",
+    "content_type",
+    "graphql",
+    "effects",
+)
 _PLACES = {"headers": Place.HEADER, "cookies": Place.COOKIE, "query": Place.QUERY}
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+", re.ASCII)
 _GRAPHQL_NAME = re.compile(r"[_A-Za-z][_0-9A-Za-z]*", re.ASCII)
@@ -67,7 +77,18 @@ def _route(reader: Reader, domain: str, key: str, node: Node) -> Route | None:
     path = _template(reader, f"{key}.path", fields["path"])
     if path is None or not methods:
         return None
-    return Route(domain, path, methods, host, conditions)
+    return Route(domain, path, methods, host, conditions, _has_effects(reader, key, fields))
+
+
+def _has_effects(reader: Reader, key: str, fields: dict[str, Node]) -> bool:
+    node = fields.get("effects")
+    if node is None:
+        return False
+    if not isinstance(node, Scalar) or node.text not in ("true", "false"):
+        what = "Either it has effects or not."
+        reader.note(node.line, f"{key}.effects", what, "Write effects: true.")
+        return False
+    return node.text == "true"
 
 
 def _methods(reader: Reader, key: str, node: Node) -> tuple[str, ...]:

@@ -147,6 +147,11 @@ def parse_template(text: str) -> tuple[Segment, ...]:
     return tuple(segments)
 
 
+def variables_of(template: str) -> frozenset[str]:
+    """The names that a template's parameters have."""
+    return frozenset(found[1] for found in _PARAMETER.finditer(template))
+
+
 def _segment(part: str, *, is_last: bool) -> Segment:
     parameter = _PARAMETER.fullmatch(part)
     if parameter is None:

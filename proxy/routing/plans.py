@@ -10,7 +10,7 @@ from typing import ClassVar
 from proxy.routing.decision import Decision, Unmirrored, Why
 from proxy.routing.kill import Kill
 from proxy.routing.matcher import Candidate
-from proxy.routing.model import Domain, Pilot, PinPolicy, Route, Side, Stage
+from proxy.routing.model import Domain, Pilot, PinPolicy, Route, Side, Stage, Writes
 
 UNMATCHED = "unmatched"
 _STAGES = tuple(Stage)
@@ -47,7 +47,9 @@ class Plan:
     Attributes:
         fixed: the whole decision, where no request can change it.
         side: who answers, as long as no share is drawn.
-        shadow: who is asked too; None in stages without a mirror, and for unsafe methods.
+        shadow: who is asked too; None in stages without a mirror, and for writes of a
+            domain that does not mirror them.
+        needs_core: only the core may be asked, because it has to take a write back.
         draws: True in canary, where pilots, pins and buckets decide.
         pin: the pin policy, None where no pin is kept or heeded.
         ends: cohorts whose pins a request of this route ends.
@@ -65,6 +67,7 @@ class Plan:
         "ends",
         "fallback",
         "fixed",
+        "needs_core",
         "noise_bp",
         "pilots",
         "pin",
@@ -96,8 +99,15 @@ class Plan:
         self.unmirrored: Unmirrored | None = None if self.shadow else Unmirrored.STAGE
         if kill is not None and kill.stops_shadow(domain) and _SIDES[domain.stage][1]:
             self.shadow, self.unmirrored = None, Unmirrored.KILLED
-        if self.shadow is not None and not is_safe:
-            self.shadow, self.unmirrored = None, Unmirrored.UNSAFE_METHOD
+        self.needs_core: bool = False
+        if self.shadow is not None and (not is_safe or route.has_effects):
+            writes = domain.shadow.writes
+            self.needs_core = writes is Writes.DRY_RUN
+            if writes is Writes.NEVER:
+                self.shadow = None
+                self.unmirrored = Unmirrored.EFFECTS if is_safe else Unmirrored.UNSAFE_METHOD
+            elif self.needs_core and self.shadow is Side.LEGACY:
+                self.shadow, self.unmirrored = None, Unmirrored.NO_DRY_RUN
         self.draws: bool = self.stage is Stage.CANARY
         self.core_share_bp: int = domain.core_share_bp if self.draws else 0
         self.pilots: tuple[Pilot, ...] = domain.pilots

@@ -42,6 +42,7 @@ class Stored(msgspec.Struct, array_like=True, gc=False):
     Attributes:
         place: a packed `Place`.
         target: latin-1 bytes.
+        sealed: encrypted; a record without it was written by an older release.
         request_lines, lines: header lines, each with its CRLF.
     """
 
@@ -58,6 +59,7 @@ class Stored(msgspec.Struct, array_like=True, gc=False):
     lines: bytes
     body: bytes
     elapsed_us: int
+    sealed: bytes = b""
 
 
 _decoder = msgspec.msgpack.Decoder(Stored)
@@ -111,6 +113,7 @@ def payload_of(frame: Frame) -> bytes:
             _lines(frame.headers),
             frame.body,
             frame.elapsed_us,
+            frame.sealed,
         )
     )
 
@@ -177,6 +180,7 @@ def _frame(payload: bytes, crc: int, seq: int) -> Frame | None:
         headers=tuple(split_lines(stored.lines)),
         body=stored.body,
         elapsed_us=stored.elapsed_us,
+        sealed=stored.sealed,
     )
 
 

@@ -34,6 +34,7 @@ _HOP_BY_HOP = frozenset(
 )
 _READ_CODINGS = frozenset(("gzip", "x-gzip", "deflate", "identity"))
 _MAX_FIELD_BYTES = 65_536
+_READS = ("GET", "HEAD", "OPTIONS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +96,9 @@ class HttpAsker:
         for side in self._sides.values():
             await side.session.close()
 
-    async def ask(self, side: Side, frame: Frame) -> Answer:
+    async def ask(self, side: Side, frame: Frame, *, dry_run: bool = False) -> Answer:
+        if dry_run or frame.method not in _READS:
+            raise AskError("dry_run_refused", "no side has proven that it can")
         asker = self._sides[side]
         async with asker.turns:
             if not asker.breaker.allows(_now_s()):

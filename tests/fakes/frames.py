@@ -78,8 +78,10 @@ class FakeAsker:
 
     answer: Callable[[Side, Frame], Answer]
     asked: list[tuple[Side, Frame]] = field(default_factory=list)
+    dry_runs: int = 0
 
-    async def ask(self, side: Side, frame: Frame) -> Answer:
+    async def ask(self, side: Side, frame: Frame, *, dry_run: bool = False) -> Answer:
+        self.dry_runs += dry_run
         self.asked.append((side, frame))
         return self.answer(side, frame)
 

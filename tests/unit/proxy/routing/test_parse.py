@@ -190,7 +190,7 @@ def test_the_example_at_the_root_loads_and_leaves_everything_with_legacy() -> No
         ("[POST, GET]", "GET", 13, "domains.catalog.routes[0].methods", "list", "dash"),
         ('/api/products/"', 'api/"', 13, "domains.catalog.routes[0].path", "slash", '"/api/"'),
         ("sample: 50%", "sample: half", 15, "domains.catalog.shadow.sample", "no perc", "12.5%"),
-        ("writes: never", "writes: dry_run", 15, "domains.catalog.shadow.writes", "none", "never"),
+        ("writes: never", "writes: often", 15, "domains.catalog.shadow.writes", "none", "never"),
         ("$.date_updated", "$.a[0]", 19, "domains.catalog.compare.rules[0].path", "[0]", "$"),
         ("accept: any", "accept: all", 20, "domains.catalog.compare.rules[0].accept", "n", "any"),
         ("2027-06-30", "2027-06-31", 23, "domains.catalog.compare.rules[0].expires", "no", "20"),
