@@ -25,3 +25,11 @@ class AskError(CompareError):
     def __init__(self, loss: str, problem: str) -> None:
         super().__init__(problem)
         self.loss = loss
+
+
+class NoSuchGroup(CompareError):
+    """No mismatch group, or more than one, is called so."""
+
+
+class WishRefused(CompareError):
+    """What a person wants of a group cannot be done; the message says what can."""

@@ -17,6 +17,8 @@ from shadow_compare.core.evidence import (
     MismatchGroup,
     TrendPoint,
 )
+from shadow_compare.core.groups import GroupQuery, GroupStory, Kept
+from shadow_compare.core.life import Wish
 
 
 class EvidenceReader(Protocol):
@@ -38,6 +40,23 @@ class EvidenceReader(Protocol):
 
     async def group(self, fingerprint: str) -> tuple[MismatchGroup, Sequence[Example]] | None:
         """One group (any unambiguous prefix will do) with its examples, newest first."""
+        ...
+
+    async def find(self, query: GroupQuery) -> Sequence[MismatchGroup]:
+        """The groups that a query wants, in its order."""
+        ...
+
+    async def story(self, fingerprint: str) -> GroupStory:
+        """A group's journal and siblings, by its whole name; empty for an unknown one."""
+        ...
+
+    async def examples(
+        self, domain: str | None, from_s: float, to_s: float, *, limit: int
+    ) -> Sequence[Kept]:
+        """Stored examples of a span of time, whatever the epoch, oldest first.
+
+        Each exchange stands once; of more than `limit` the latest are given.
+        """
         ...
 
     async def trend(self, domain: str, *, points: int = 60) -> Sequence[TrendPoint]:
@@ -69,6 +88,23 @@ class EvidenceWriter(Protocol):
 
         Raises:
             EvidenceUnavailable: nothing was stored; the same batch may be tried again.
+        """
+        ...
+
+
+class GroupKeeper(Protocol):
+    """Moves mismatch groups for people. Safe to share between tasks of one event loop."""
+
+    async def grant(self, fingerprint: str, wish: Wish) -> MismatchGroup:
+        """Do what a person wants with a group (any unambiguous prefix names it).
+
+        The move and its line in the journal are stored together. Returns the group after it.
+
+        Raises:
+            NoSuchGroup: no group, or more than one, is called so.
+            WishRefused: the group's state does not allow it, or something is missing; says
+                what to do instead.
+            EvidenceUnavailable: nothing was stored; safe to try again.
         """
         ...
 

@@ -19,6 +19,7 @@ from proxy.routing import (
     Side,
     StoreTimeouts,
     StoreTls,
+    ValueRule,
     When,
 )
 from proxy.routing.values import spelled
@@ -46,6 +47,7 @@ def domain_details(before: Domain, after: Domain) -> tuple[str, ...]:
         ("shadow", lambda domain: _shadow(domain.shadow)),
         ("routes with effects", _effects),
         ("compared headers", lambda domain: ", ".join(sorted(domain.compare.headers)) or "none"),
+        ("value at risk", lambda domain: _values(domain.compare.values)),
         ("parity gate", gate_text),
     )
     return (
@@ -112,12 +114,22 @@ def _unordered(domain: Domain) -> tuple[object, ...]:
         frozenset(domain.compare.cookies),
         frozenset(domain.compare.cookie_values),
         frozenset(domain.compare.rules),
+        frozenset(domain.compare.values),
         domain.parity_gate,
         domain.ungated,
         domain.cohort_with,
         domain.pin,
         domain.fallback,
     )
+
+
+def _values(rules: tuple[ValueRule, ...]) -> str:
+    told = (
+        f"{rule.path} in {rule.currency}{' minor units' if rule.in_minor else ''}"
+        + (f" of {', '.join(rule.routes)}" if rule.routes else "")
+        for rule in rules
+    )
+    return "; ".join(sorted(told)) or "none"
 
 
 def _requests(domain: Domain) -> tuple[str, ...]:

@@ -351,6 +351,23 @@ class CompareRule:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueRule:
+    """Where answers say what money they are about. It decides no verdict.
+
+    Attributes:
+        path: of the amount, in the dialect of compare rules; several are added up.
+        currency: three letters, or the path at which an answer names it.
+        routes: path templates it holds for; empty means every route without its own rule.
+        in_minor: amounts are whole numbers of minor units (cents).
+    """
+
+    path: str
+    currency: str
+    routes: tuple[str, ...] = ()
+    in_minor: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ComparePolicy:
     """What is compared besides status and body, and the rules.
 
@@ -359,12 +376,14 @@ class ComparePolicy:
         rules: accepted differences.
         cookies: names of cookies that the answer sets: whether it does, and how.
         cookie_values: those of them whose values count too.
+        values: where money stands.
     """
 
     headers: tuple[str, ...] = ()
     rules: tuple[CompareRule, ...] = ()
     cookies: tuple[str, ...] = ()
     cookie_values: tuple[str, ...] = ()
+    values: tuple[ValueRule, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,13 @@ from proxy.routing.jsonpath import JsonPathError, parse_json_path
 from proxy.routing.model import Accept, ComparePolicy, CompareRule
 from proxy.routing.nodes import ListNode, Node, Scalar
 from proxy.routing.parse_route import PlacedRoute
+from proxy.routing.parse_value import parse_value_rules
 from proxy.routing.terms import ANY_HOST, USUAL_TERMS, Ignore, Minor, RuleTerms, Same
 from proxy.routing.values import Reader, listed, nearest, shown
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
-_KEYS = ("headers", "cookies", "cookie_values", "rules")
+_KEYS = ("headers", "cookies", "cookie_values", "rules", "value")
 _TERM_KEYS = ("by", "within", "same", "formats", "hosts", "minor", "digits", "ignore")
 _RULE_KEYS = ("path", "accept", *_TERM_KEYS, "owner", "reason", "expires", "routes")
 _TERMS_OF = {
@@ -54,8 +55,8 @@ def parse_compare(
             what = f"{shown(name)} is not among the compared cookies."
             reader.note(line, f"{key}.cookie_values", what, "Name it under cookies too.")
     rules: list[CompareRule] = []
+    paths = {placed.route.path for placed in routes}
     if "rules" in fields:
-        paths = {placed.route.path for placed in routes}
         for index, item in enumerate(reader.items(fields["rules"], f"{key}.rules")):
             rule = _rule(reader, f"{key}.rules[{index}]", item, paths)
             if rule is not None:
@@ -65,6 +66,7 @@ def parse_compare(
         tuple(rules),
         tuple(sorted(cookies)),
         tuple(sorted(values)),
+        parse_value_rules(reader, f"{key}.value", fields.get("value"), paths),
     )
 
 

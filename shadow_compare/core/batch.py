@@ -13,6 +13,7 @@ from typing import NamedTuple
 from shadow_compare.core.epoch import Epoch
 from shadow_compare.core.evidence import Example
 from shadow_compare.core.pairs import RecordedPair
+from shadow_compare.core.stake import Stake
 from shadow_compare.core.verdict import Outcome
 
 
@@ -25,12 +26,21 @@ class Checkpoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a mismatch is called, so that its like can join it."""
+    """What a mismatch is called, so that its like can join it.
+
+    Attributes:
+        signatures: of each single difference, so that groups can be found which share one.
+        releases: of legacy and of the core; "" where the table names none.
+        stake: the money it was about, None where no rule says where that stands.
+    """
 
     fingerprint: str
     title: str
     patterns: tuple[str, ...]
     example: Example
+    signatures: tuple[str, ...] = ()
+    releases: tuple[str, str] = ("", "")
+    stake: Stake | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from shadow_compare.core.life import Life
+from shadow_compare.core.stake import Stake
+
 
 @dataclass(frozen=True, slots=True)
 class Parity:
@@ -122,7 +125,12 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A stored, redacted exchange that fell into a group."""
+    """A stored, redacted exchange that fell into a group.
+
+    Attributes:
+        shopper: keyed hash of the shopper key, None when the request carried none.
+        legacy_us, core_us: how long each side took, microseconds; 0 when not known.
+    """
 
     request_id: str
     at_s: float
@@ -137,6 +145,9 @@ class Example:
     legacy_body: str
     core_body: str
     leaves: tuple[Leaf, ...]
+    shopper: str | None = None
+    legacy_us: int = 0
+    core_us: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +161,14 @@ class MismatchGroup:
         noise_ppm: of the route's exchanges that the live side was asked twice, the share
             in which it differed from itself at all of these patterns (the rarest one
             counts): near a million, the place moves by itself. None when none was.
+        upper_ppm: the share is not larger, 95 % sure (Clopper-Pearson).
+        per_hour: how often it was seen in the last hour.
+        hourly: how often it was seen in each of the last 24 hours, the oldest first.
+        cohorts: how often, by who answered the shopper: legacy or core.
+        first_releases, last_releases: of legacy and of the core, when it was first and last
+            seen, whatever the epoch; "" where the table names none.
+        stakes: money that its exchanges were about, by currency.
+        life: where it stands; the same in every epoch.
     """
 
     fingerprint: str
@@ -164,6 +183,14 @@ class MismatchGroup:
     epoch: str
     current: bool
     noise_ppm: int | None = None
+    upper_ppm: int = 0
+    per_hour: int = 0
+    hourly: tuple[int, ...] = ()
+    cohorts: tuple[tuple[str, int], ...] = ()
+    first_releases: tuple[str, str] = ("", "")
+    last_releases: tuple[str, str] = ("", "")
+    stakes: tuple[Stake, ...] = ()
+    life: Life = field(default_factory=Life)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from shadow_compare.core.batch import Finding
 from shadow_compare.core.evidence import Leaf
 
 VERSION = "v1"
+_SIGNATURE = "s1"
 
 _TIME = re.compile(
     r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}([.,]\d+)?)?\s?(Z|[+-]\d{2}:?\d{2})?", re.ASCII
@@ -41,12 +42,23 @@ def fingerprint(domain: str, route: str, leaves: Sequence[Leaf], statuses: tuple
     return f"{VERSION}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
 
+def signatures(domain: str, leaves: Sequence[Leaf]) -> tuple[str, ...]:
+    """A name for each single difference, its place and kind: "s1:" and 16 hex digits.
+
+    Groups that share one are siblings: most likely one defect shows in all of them, also
+    on several routes of the domain.
+    """
+    places = sorted({(leaf.pattern, leaf.kind) for leaf in leaves})
+    texts = (json.dumps([_SIGNATURE, domain, *place]) for place in places)
+    return tuple(f"{_SIGNATURE}:{hashlib.sha256(text.encode()).hexdigest()[:16]}" for text in texts)
+
+
 def crowd(domain: str, route: str, finding: Finding) -> Finding:
     """The group of mismatches that are too many and too unlike to be told apart."""
     text = json.dumps([VERSION, domain, route, "crowd"])
     name = f"{VERSION}:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
     title = "many other differences, each of its own kind"
-    return replace(finding, fingerprint=name, title=title, patterns=())
+    return replace(finding, fingerprint=name, title=title, patterns=(), signatures=())
 
 
 def shapes(leaf: Leaf) -> tuple[str, str]:

@@ -12,9 +12,10 @@ from shadow_compare.core.answer import Answer
 from shadow_compare.core.batch import Finding, Judged, Timing
 from shadow_compare.core.bodies import decoded
 from shadow_compare.core.evidence import Example
-from shadow_compare.core.fingerprint import fingerprint, title
+from shadow_compare.core.fingerprint import fingerprint, signatures, title
 from shadow_compare.core.judge import Exchange, Judge
 from shadow_compare.core.pairs import RecordedPair, exchange_of, recordable
+from shadow_compare.core.stake import Stake, stake_of
 from shadow_compare.core.verdict import Outcome, Verdict
 from shadow_compare.errors import AskError, UnreadableError
 from shadow_compare.ports import Asker
@@ -88,7 +89,7 @@ def _conclude(frame: Frame, plan: Plan, exchange: Exchange, other: Answer) -> Ju
     verdict = plan.judge.judge(exchange)
     finding = None
     if verdict.outcome is Outcome.MISMATCH:
-        finding = _finding(frame, exchange, verdict)
+        finding = _finding(frame, plan, exchange, verdict)
     return Judged(
         run=frame.run,
         seq=frame.seq,
@@ -132,13 +133,16 @@ def _live(frame: Frame) -> Timing:
     return Timing(frame.side, "live", frame.elapsed_us)
 
 
-def _finding(frame: Frame, exchange: Exchange, verdict: Verdict) -> Finding:
+def _finding(frame: Frame, plan: Plan, exchange: Exchange, verdict: Verdict) -> Finding:
     legacy, core = exchange.legacy, exchange.core
     statuses = (legacy.status, core.status)
     return Finding(
         fingerprint=fingerprint(frame.domain, frame.route, verdict.leaves, statuses),
         title=title(verdict.leaves),
         patterns=tuple(sorted({leaf.pattern for leaf in verdict.leaves})),
+        signatures=signatures(frame.domain, verdict.leaves),
+        releases=plan.releases,
+        stake=_stake(plan, exchange),
         example=Example(
             request_id=frame.request_id,
             at_s=frame.at_us / 1_000_000,
@@ -153,8 +157,21 @@ def _finding(frame: Frame, exchange: Exchange, verdict: Verdict) -> Finding:
             legacy_body=_shown(legacy),
             core_body=_shown(core),
             leaves=verdict.leaves,
+            shopper=frame.shopper,
+            legacy_us=legacy.elapsed_us,
+            core_us=core.elapsed_us,
         ),
     )
+
+
+def _stake(plan: Plan, exchange: Exchange) -> Stake | None:
+    if plan.value is None or exchange.method == "HEAD":
+        return None
+    try:
+        legacy, core = decoded(exchange.legacy), decoded(exchange.core)
+    except UnreadableError:
+        return None
+    return stake_of(plan.value, legacy, core, exchange.live)
 
 
 def _shown(answer: Answer) -> str:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from proxy.core.frame import Frame
-from proxy.routing import Domain, Route, RoutingTable, Side
+from proxy.routing import Domain, Route, RoutingTable, Side, ValueRule
 from shadow_compare.core.epoch import epoch_of, rules_in_force
 from shadow_compare.core.judge import Judge
 from shadow_compare.core.rule_use import rule_id
 from shadow_compare.core.rules import rules_of
+from shadow_compare.core.stake import rule_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +21,15 @@ class Plan:
 
     Attributes:
         rule_ids: path of each rule in force on the route to the ids of the rules there.
+        releases: what runs on legacy and on the core; "" where the table does not say.
+        value: where the money of the route stands, if a rule says so.
     """
 
     epoch: str
     judge: Judge
     rule_ids: Mapping[str, tuple[str, ...]]
+    releases: tuple[str, str] = ("", "")
+    value: ValueRule | None = None
 
 
 class Rulebook:
@@ -41,8 +46,12 @@ class Rulebook:
         self.epochs = tuple(
             epoch_of(domain, table.stores, self.day, now_s) for domain in table.domains
         )
+        releases = (
+            table.stores[Side.LEGACY].release or "",
+            table.stores[Side.CORE].release or "",
+        )
         self._plans = {
-            (domain.name, route.name): _plan(domain, route, epoch.key, self.day)
+            (domain.name, route.name): _plan(domain, route, epoch.key, self.day, releases)
             for domain, epoch in zip(table.domains, self.epochs, strict=True)
             for route in domain.routes
         }
@@ -77,9 +86,10 @@ def day_of(now_s: float) -> date:
     return datetime.fromtimestamp(now_s, UTC).date()
 
 
-def _plan(domain: Domain, route: Route, epoch: str, today: date) -> Plan:
+def _plan(domain: Domain, route: Route, epoch: str, today: date, releases: tuple[str, str]) -> Plan:
     rules = rules_of(rules_in_force(domain, today), route.path)
     ids: dict[str, tuple[str, ...]] = {}
     for rule in rules:
         ids[rule.path] = (*ids.get(rule.path, ()), rule_id(rule))
-    return Plan(epoch, Judge(domain.compare.headers, rules), ids)
+    value = rule_for(domain.compare.values, route.path)
+    return Plan(epoch, Judge(domain.compare.headers, rules), ids, releases, value)

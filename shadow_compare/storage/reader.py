@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -24,13 +23,19 @@ from shadow_compare.core.evidence import (
     MismatchGroup,
     TrendPoint,
 )
+from shadow_compare.core.groups import GroupQuery, GroupStory, Kept
 from shadow_compare.core.latency import quantile_ms
 from shadow_compare.core.ledger import Kind, Line, accounting
 from shadow_compare.core.parity import DEFAULT_CONFIDENCE_BP, Counts, parity, trend, worst_first
 from shadow_compare.errors import EvidenceUnavailable
 from shadow_compare.storage import tables
 from shadow_compare.storage.engine import reader_engine, sqlite_file
-from shadow_compare.storage.packing import unpack
+from shadow_compare.storage.groups_reader import (
+    examples_between,
+    find_groups,
+    one_group,
+    story_of,
+)
 from shadow_compare.storage.schema import current_revision, head_revision
 from shadow_compare.storage.tally import OUTCOME_COLUMNS
 
@@ -85,35 +90,34 @@ class SqlEvidenceReader:
     async def groups(
         self, domain: str | None = None, *, current_only: bool = True, limit: int = 50
     ) -> Sequence[MismatchGroup]:
-        query = _groups_query()
-        if domain is not None:
-            query = query.where(tables.groups.c.domain == domain)
-        if current_only:
-            query = query.where(tables.groups.c.epoch == tables.domains.c.epoch)
-        query = query.order_by(
-            tables.groups.c.mismatches.desc(), tables.groups.c.last_seen_s.desc()
-        ).limit(limit)
+        query = GroupQuery(domain=domain, current_only=current_only, limit=limit)
+        return await self.find(query)
+
+    async def find(self, query: GroupQuery) -> Sequence[MismatchGroup]:
         async with self._open() as connection:
-            return () if connection is None else await _groups(connection, query)
+            if connection is None:
+                return ()
+            return await find_groups(connection, query, self._now_s())
 
     async def group(self, fingerprint: str) -> tuple[MismatchGroup, Sequence[Example]] | None:
-        prefix = fingerprint if fingerprint.startswith("v1:") else f"v1:{fingerprint}"
-        groups, examples = tables.groups.c, tables.examples.c
-        named = groups.fingerprint.startswith(prefix, autoescape=True)
-        query = _groups_query().where(named).order_by(groups.last_seen_s.desc())
         async with self._open() as connection:
-            found = () if connection is None else await _groups(connection, query)
-            if connection is None or len({group.fingerprint for group in found}) != 1:
+            if connection is None:
                 return None
-            group = next((g for g in found if g.current), found[0])
-            kept = await connection.execute(
-                sa.select(examples.run, examples.seq, examples.exchange)
-                .where(examples.fingerprint == group.fingerprint, examples.epoch == group.epoch)
-                .order_by(examples.at_s.desc(), examples.run, examples.seq.desc())
-            )
-            # The first and the last exchange may also have been drawn: show each once.
-            unique = {(row.run, row.seq): row.exchange for row in kept}
-        return group, tuple(unpack(exchange) for exchange in unique.values())
+            return await one_group(connection, fingerprint, self._now_s())
+
+    async def story(self, fingerprint: str) -> GroupStory:
+        async with self._open() as connection:
+            if connection is None:
+                return GroupStory()
+            return await story_of(connection, fingerprint, self._now_s())
+
+    async def examples(
+        self, domain: str | None, from_s: float, to_s: float, *, limit: int
+    ) -> Sequence[Kept]:
+        async with self._open() as connection:
+            if connection is None:
+                return ()
+            return await examples_between(connection, domain, (from_s, to_s), limit)
 
     async def trend(self, domain: str, *, points: int = 60) -> Sequence[TrendPoint]:
         tallies = tables.tallies.c
@@ -257,57 +261,6 @@ async def _heartbeat(connection: AsyncConnection, domain: str) -> float | None:
     domains = tables.domains.c
     query = sa.select(domains.heartbeat_s).where(domains.domain == domain)
     return (await connection.execute(query)).scalar()
-
-
-def _groups_query() -> sa.Select[Any]:
-    """Every group with what its share and its currency are told by."""
-    groups, totals, domains = tables.groups, tables.totals, tables.domains
-    compared = totals.c.matched + totals.c.accepted + totals.c.mismatched
-    same_route = (
-        (totals.c.domain == groups.c.domain)
-        & (totals.c.epoch == groups.c.epoch)
-        & (totals.c.route == groups.c.route)
-    )
-    return (
-        sa.select(
-            groups,
-            compared.label("compared"),
-            totals.c.asked_twice,
-            (domains.c.epoch == groups.c.epoch).label("current"),
-        )
-        .join_from(groups, totals, same_route, isouter=True)
-        .join(domains, domains.c.domain == groups.c.domain, isouter=True)
-    )
-
-
-async def _groups(connection: AsyncConnection, query: sa.Select[Any]) -> tuple[MismatchGroup, ...]:
-    rows = (await connection.execute(query)).all()
-    noise = tables.noise.c
-    moved = sa.select(noise.epoch, noise.route, noise.pattern, noise.differed).where(
-        noise.epoch.in_({row.epoch for row in rows})
-    )
-    found = (await connection.execute(moved)).all() if rows else ()
-    differed = {(row.epoch, row.route, row.pattern): int(row.differed) for row in found}
-    return tuple(_group(row, differed) for row in rows)
-
-
-def _group(row: sa.Row[Any], differed: Mapping[tuple[str, str, str], int]) -> MismatchGroup:
-    patterns = tuple(json.loads(row.patterns))
-    rarest = min((differed.get((row.epoch, row.route, at), 0) for at in patterns), default=0)
-    return MismatchGroup(
-        fingerprint=row.fingerprint,
-        domain=row.domain,
-        route=row.route,
-        title=row.title,
-        patterns=patterns,
-        count=row.mismatches,
-        share_ppm=row.mismatches * 1_000_000 // row.compared if row.compared else 0,
-        first_seen_s=row.first_seen_s,
-        last_seen_s=row.last_seen_s,
-        epoch=row.epoch,
-        current=bool(row.current),
-        noise_ppm=rarest * 1_000_000 // row.asked_twice if row.asked_twice else None,
-    )
 
 
 def _counts(row: sa.Row[Any]) -> Counts:

@@ -106,6 +106,8 @@ groups = sa.Table(
     _count("mismatches"),
     sa.Column("first_seen_s", sa.Double, nullable=False),
     sa.Column("last_seen_s", sa.Double, nullable=False),
+    sa.Column("legacy_release", sa.Text, nullable=False, server_default=""),
+    sa.Column("core_release", sa.Text, nullable=False, server_default=""),
 )
 
 # At most ten exchanges of a group: the first, eight drawn fairly, the last.

@@ -16,6 +16,7 @@ from shadow_compare.core.evidence import (
     Parity,
     TrendPoint,
 )
+from shadow_compare.core.groups import GroupQuery, GroupStory, Kept, arranged
 from shadow_compare.errors import EvidenceUnavailable
 
 
@@ -33,6 +34,7 @@ class FakeEvidence:
     trends: dict[str, Sequence[TrendPoint]] = field(default_factory=dict)
     latencies: dict[str, Sequence[Latency]] = field(default_factory=dict)
     found: dict[str, tuple[MismatchGroup, Sequence[Example]]] = field(default_factory=dict)
+    stories: dict[str, GroupStory] = field(default_factory=dict)
     away: str | None = None
     delay_s: float = 0.0
     asked: int = 0
@@ -51,6 +53,26 @@ class FakeEvidence:
             if domain in (None, group.domain) and (group.current or not current_only)
         ]
         return sorted(groups, key=lambda group: -group.count)[:limit]
+
+    async def find(self, query: GroupQuery) -> Sequence[MismatchGroup]:
+        await self._answer()
+        return arranged((group for group, _ in self.found.values()), query)
+
+    async def story(self, fingerprint: str) -> GroupStory:
+        await self._answer()
+        return self.stories.get(fingerprint, GroupStory())
+
+    async def examples(
+        self, domain: str | None, from_s: float, to_s: float, *, limit: int
+    ) -> Sequence[Kept]:
+        await self._answer()
+        kept = [
+            Kept(group.fingerprint, group.domain, group.route, example)
+            for group, examples in self.found.values()
+            for example in examples
+            if domain in (None, group.domain) and from_s <= example.at_s < to_s
+        ]
+        return sorted(kept, key=lambda one: one.example.at_s)[-limit:]
 
     async def group(self, fingerprint: str) -> tuple[MismatchGroup, Sequence[Example]] | None:
         await self._answer()

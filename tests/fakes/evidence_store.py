@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -17,13 +18,37 @@ from shadow_compare.core.evidence import (
     MismatchGroup,
     TrendPoint,
 )
+from shadow_compare.core.groups import (
+    SLOT_S,
+    GroupQuery,
+    GroupStory,
+    Kept,
+    Sibling,
+    arranged,
+    by_hour,
+    upper_ppm,
+)
 from shadow_compare.core.latency import bucket_of, quantile_ms
 from shadow_compare.core.ledger import Kind, Line
+from shadow_compare.core.life import (
+    Act,
+    Entry,
+    Life,
+    State,
+    Wish,
+    as_of,
+    entry_of,
+    granted,
+    moved,
+    problem_with,
+    quiet_after,
+)
 from shadow_compare.core.parity import Counts, parity, trend, worst_first
 from shadow_compare.core.reservoir import slots_for
 from shadow_compare.core.spans import ALL
+from shadow_compare.core.stake import Stake
 from shadow_compare.core.verdict import Outcome
-from shadow_compare.errors import EvidenceUnavailable
+from shadow_compare.errors import EvidenceUnavailable, NoSuchGroup, WishRefused
 
 _FIELD = {
     Outcome.MATCH: "matched",
@@ -65,6 +90,11 @@ class EvidenceInMemory:
     books: dict[str, dict[Line, int]] = field(default_factory=dict)
     done: set[tuple[str, int]] = field(default_factory=set)
     passed: dict[str, int] = field(default_factory=dict)
+    lives: dict[str, Life] = field(default_factory=dict)
+    journals: dict[str, list[Entry]] = field(default_factory=dict)
+    rates: dict[str, tuple[str, int, int, int]] = field(default_factory=dict)
+    places: dict[str, tuple[str, str]] = field(default_factory=dict)
+    exposures: dict[tuple[str, str], int] = field(default_factory=dict)
 
     async def checkpoints(self) -> Mapping[str, Checkpoint]:
         self._check()
@@ -81,6 +111,7 @@ class EvidenceInMemory:
             self.closed.discard(run)
             del self.runs[run]
         self.judged.extend(batch.judged)
+        self._live_on(batch)
         for epoch in batch.epochs:
             self.epochs.setdefault((epoch.domain, epoch.key), epoch)
             self.current[epoch.domain] = epoch
@@ -163,6 +194,106 @@ class EvidenceInMemory:
         ]
         return sorted(found, key=lambda g: (-g.count, -g.last_seen_s))[:limit]
 
+    async def find(self, query: GroupQuery) -> Sequence[MismatchGroup]:
+        self._check()
+        return arranged(self._groups(), query)
+
+    async def story(self, fingerprint: str) -> GroupStory:
+        self._check()
+        own = self._signatures(fingerprint)
+        shared = {
+            group.fingerprint: len(own & self._signatures(group.fingerprint))
+            for group in self._groups()
+        }
+        siblings = [
+            Sibling(g.fingerprint, g.title, g.route, g.count, shared[g.fingerprint], g.life.state)
+            for g in self._groups()
+            if g.current and g.fingerprint != fingerprint and shared[g.fingerprint]
+        ]
+        siblings.sort(key=lambda one: (-one.shared, -one.count, one.fingerprint))
+        return GroupStory(tuple(reversed(self.journals.get(fingerprint, ()))), tuple(siblings))
+
+    def _signatures(self, fingerprint: str) -> set[str]:
+        findings = (one.finding for one in self.judged if one.finding)
+        return {s for f in findings if f.fingerprint == fingerprint for s in f.signatures}
+
+    async def examples(
+        self, domain: str | None, from_s: float, to_s: float, *, limit: int
+    ) -> Sequence[Kept]:
+        self._check()
+        kept = []
+        for group in self._groups():
+            if domain in (None, group.domain):
+                found = self._kept(group.fingerprint, group.epoch)
+                kept += [
+                    (one, Kept(group.fingerprint, group.domain, group.route, finding.example))
+                    for one, finding in found
+                    if from_s <= one.at_s < to_s
+                ]
+        kept.sort(key=lambda pair: (pair[0].at_s, pair[0].run, pair[0].seq))
+        return [one for _, one in kept[-limit:]]
+
+    async def grant(self, fingerprint: str, wish: Wish) -> MismatchGroup:
+        self._check()
+        found = await self.group(fingerprint)
+        if found is None:
+            raise NoSuchGroup(f"no group, or more than one, begins with {fingerprint}")
+        name = found[0].fingerprint
+        life = found[0].life
+        problem = problem_with(life, wish, datetime.fromtimestamp(self.now_s, UTC).date())
+        if problem is not None:
+            raise WishRefused(f"{name}: {problem}")
+        self._move(name, life, granted(life, wish, self.now_s), wish.act)
+        found = await self.group(name)
+        assert found is not None
+        return found[0]
+
+    def _move(self, name: str, before: Life, after: Life, act: Act) -> None:
+        self.lives[name] = after
+        self.journals.setdefault(name, []).append(entry_of(before, after, act))
+
+    def _live_on(self, batch: Batch) -> None:
+        """Let what came again regress, and let go of what fell quiet or is over."""
+        for one in batch.judged:
+            if one.outcome in (Outcome.MATCH, Outcome.ACCEPTED, Outcome.MISMATCH):
+                place = (one.domain, one.route)
+                self.exposures[place] = self.exposures.get(place, 0) + 1
+        seen: dict[str, list[Judged]] = {}
+        for one in batch.judged:
+            if one.finding:
+                seen.setdefault(one.finding.fingerprint, []).append(one)
+        for name, hits in seen.items():
+            self._hit(name, hits)
+        for name, (_, count, start, last) in self.rates.items():
+            life = self.lives[name]
+            after = as_of(life, batch.at_s)
+            if after is not life:
+                self._move(name, life, after, Act.EXPIRE)
+                continue
+            quiet = self.exposures[self.places[name]] - last
+            if 1 <= count <= last - start and quiet >= quiet_after(count, last - start):
+                after = moved(life, Act.QUIET, f"not seen in {quiet:,} comparisons", batch.at_s)
+                if after is not life:
+                    self._move(name, life, after, Act.QUIET)
+
+    def _hit(self, name: str, hits: list[Judged]) -> None:
+        first = hits[0]
+        place, epoch = (first.domain, first.route), first.epoch
+        self.places[name] = place
+        life = self.lives.setdefault(name, Life(since_s=min(one.at_s for one in hits)))
+        now = self.exposures[place]
+        own = counted(
+            one for one in self.judged if (one.domain, one.route, one.epoch) == (*place, epoch)
+        ).compared
+        before, count, start, last = self.rates.get(name, ("", 0, 0, 0))
+        later = [one.at_s for one in hits if one.at_s > life.since_s or not life.by]
+        if life.state is State.FIXED and later:
+            self._move(name, life, moved(life, Act.HIT, "seen again", max(later)), Act.HIT)
+            count, start = 0, last
+        elif before != epoch:
+            count, start = 0, now - own
+        self.rates[name] = (epoch, count + len(hits), start, now)
+
     async def group(self, fingerprint: str) -> tuple[MismatchGroup, Sequence[Example]] | None:
         self._check()
         prefix = fingerprint if fingerprint.startswith("v1:") else f"v1:{fingerprint}"
@@ -170,12 +301,18 @@ class EvidenceInMemory:
         if len({group.fingerprint for group in found}) != 1:
             return None
         newest = max(found, key=lambda g: (g.current, g.last_seen_s))
-        kept: dict[int, tuple[Judged, Finding]] = {}
-        for nth, (one, finding) in enumerate(self._of(newest.fingerprint, newest.epoch), 1):
-            kept.update(dict.fromkeys(slots_for(one.run, one.seq, nth), (one, finding)))
-        unique = {(one.run, one.seq): (one, finding) for one, finding in kept.values()}
-        ordered = sorted(unique.values(), key=lambda pair: pair[0].at_s, reverse=True)
+        ordered = sorted(
+            self._kept(newest.fingerprint, newest.epoch),
+            key=lambda pair: pair[0].at_s,
+            reverse=True,
+        )
         return newest, [finding.example for _, finding in ordered]
+
+    def _kept(self, fingerprint: str, epoch: str) -> list[tuple[Judged, Finding]]:
+        kept: dict[int, tuple[Judged, Finding]] = {}
+        for nth, (one, finding) in enumerate(self._of(fingerprint, epoch), 1):
+            kept.update(dict.fromkeys(slots_for(one.run, one.seq, nth), (one, finding)))
+        return list({(one.run, one.seq): (one, f) for one, f in kept.values()}.values())
 
     async def trend(self, domain: str, *, points: int = 60) -> Sequence[TrendPoint]:
         self._check()
@@ -215,9 +352,16 @@ class EvidenceInMemory:
         ]
         of_route = counted(same_route)
         asked_twice = [one.noise for one in same_route if one.noise is not None]
-        moved = min(
+        differed = min(
             (sum(at in noise for noise in asked_twice) for at in finding.patterns), default=0
         )
+        everywhere = [
+            (one, one.finding)
+            for one in self.judged
+            if one.finding and one.finding.fingerprint == fingerprint
+        ]
+        slots = [(int(one.at_s) // SLOT_S * SLOT_S, 1) for one, _ in everywhere]
+        hourly = by_hour(slots, self.now_s)
         return MismatchGroup(
             fingerprint=fingerprint,
             domain=first.domain,
@@ -230,7 +374,15 @@ class EvidenceInMemory:
             last_seen_s=max(one.at_s for one, _ in members),
             epoch=epoch,
             current=now is not None and now.key == epoch,
-            noise_ppm=moved * 1_000_000 // len(asked_twice) if asked_twice else None,
+            noise_ppm=differed * 1_000_000 // len(asked_twice) if asked_twice else None,
+            upper_ppm=upper_ppm(len(members), of_route.compared),
+            per_hour=hourly[-1],
+            hourly=hourly,
+            cohorts=tuple(Counter(f.example.live_side for _, f in members).most_common()),
+            first_releases=everywhere[0][1].releases,
+            last_releases=everywhere[-1][1].releases,
+            stakes=_stakes(finding for _, finding in members),
+            life=as_of(self.lives[fingerprint], self.now_s),
         )
 
     def _of(self, fingerprint: str, epoch: str) -> list[tuple[Judged, Finding]]:
@@ -243,6 +395,15 @@ class EvidenceInMemory:
     def _check(self) -> None:
         if self.down:
             raise EvidenceUnavailable("switched off")
+
+
+def _stakes(findings: Iterable[Finding]) -> tuple[Stake, ...]:
+    sums: dict[str, Stake] = {}
+    for stake in (finding.stake for finding in findings):
+        if stake is not None:
+            known = sums.get(stake.currency)
+            sums[stake.currency] = stake if known is None else known + stake
+    return tuple(sorted(sums.values(), key=lambda one: (-one.gap_minor, -one.affected_minor)))
 
 
 def _is_of(one: Judged, epoch: Epoch) -> bool:

@@ -18,6 +18,7 @@ from shadow_compare.app import open_evidence
 from shadow_compare.core.batch import Batch, Checkpoint
 from shadow_compare.core.verdict import Outcome
 from shadow_compare.errors import EvidenceUnavailable
+from shadow_compare.storage import groups as groups_module
 from shadow_compare.storage import writer as writer_module
 from shadow_compare.storage.engine import parse, writer_engine
 from shadow_compare.storage.schema import alembic_config, current_revision, migrate
@@ -247,7 +248,7 @@ async def test_reading_and_writing_at_once_neither_fails_nor_shows_half_a_batch(
 async def test_too_many_kinds_of_mismatch_join_one_group_and_none_is_lost(
     engine: AsyncEngine, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(writer_module, "GROUPS_PER_EPOCH", 5)
+    monkeypatch.setattr(groups_module, "GROUPS_PER_EPOCH", 5)
     await migrate(engine)
     writer = SqlEvidenceWriter(engine)
     for start in (0, 10, 20):
