@@ -24,6 +24,7 @@ class Frame(msgspec.Struct, frozen=True, array_like=True):
         elapsed_us: from the request's last byte to the answer's last byte.
         sealed: what the domain lets through of the shopper's credentials, encrypted for
             the comparer; b"" for nothing.
+        redaction: `Redactor.id` of what hid its values; "" when that is not known.
     """
 
     run: str
@@ -48,3 +49,4 @@ class Frame(msgspec.Struct, frozen=True, array_like=True):
     body: bytes
     elapsed_us: int
     sealed: bytes = b""
+    redaction: str = ""

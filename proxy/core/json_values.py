@@ -21,6 +21,7 @@ _STRING_RE = re.compile(rb'"' + _TEXT + rb'"', re.DOTALL)
 # The same keys found backwards, from a colon to the quote before its quote: half as dear,
 # and right as long as no quote is escaped.
 _KEYS_BACKWARDS = re.compile(rb':\s*+"(?=([^"]*+))')
+_BRACKETS = re.compile(rb'[{}\[\]]|"' + _TEXT + rb'(?:"|\\?\Z)', re.DOTALL)
 _SCALAR = re.compile(rb'[^\s,\]}\[{"]+')
 _KEY_END = re.compile(rb"\s*:")
 _KEPT = (b"null", b"true", b"false")
@@ -57,6 +58,42 @@ def hide_json_values(body: bytes, keys: Collection[bytes], mark: Mark) -> bytes:
         found = _KEYS.search(body, at)
     out.append(body[done:])
     return b"".join(out)
+
+
+def hide_json_names(
+    body: bytes, persons: Collection[bytes], keys: Collection[bytes], mark: Mark
+) -> bytes:
+    """The same for these keys where they stand in an object or array below one of `persons`,
+    however deep.
+    """
+    out: list[bytes] = []
+    done = 0
+    found = _KEYS.search(body)
+    while found is not None:
+        at = found.end()
+        if found[2] is None and found[1] in persons:
+            at = _start_of_value(body, at)
+            if body[at : at + 1] in (b"{", b"["):
+                end = _end_of_value(body, at)
+                out += (body[done:at], hide_json_values(body[at:end], keys, mark))
+                at = done = end
+        found = _KEYS.search(body, at)
+    out.append(body[done:])
+    return b"".join(out)
+
+
+def _end_of_value(body: bytes, at: int) -> int:
+    """Where an object or array ends that begins at `at`; one without an end ends with the text."""
+    depth = 0
+    for found in _BRACKETS.finditer(body, at):
+        sign = found[0][:1]
+        if sign in (b"{", b"["):
+            depth += 1
+        elif sign != b'"':
+            depth -= 1
+            if depth == 0:
+                return found.end()
+    return len(body)
 
 
 def _start_of_value(body: bytes, at: int) -> int:

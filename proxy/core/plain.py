@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from proxy.core.json_values import backward_keys
+from proxy.core.shapes import PLUS
 
 _BETWEEN_DIGITS = b" +-"
 # Digits to "0", "_" to itself; what e-mail addresses and web tokens cannot do without to
@@ -26,6 +27,8 @@ _COARSE = bytes(
     for byte in range(256)
 )
 _CARD = b"0" * 13
+_AREA = re.compile(rb"\([0-9]{3,5}\)")
+_ACCOUNT = re.compile(rb"(?:NL|MT|KZ|CH)[0-9]{2}[ -]?[A-Z0-9]")
 _API_KEY = re.compile(rb"_\.{4}_")  # sk_live_, rk_test_
 _QUERY_NAMES = re.compile(rb"[?&;]([A-Za-z0-9_.\[\]%-]+)=")
 _ESCAPED, _QUOTE = b"\2", b"\1"
@@ -41,8 +44,10 @@ NameTest = Callable[[bytes], bool]
 
 def may_hold_shapes(data: bytes) -> bool:
     """Whether an e-mail address, a card number or a token may be in here."""
+    if b"%" in data and b"%2" in data:
+        data = data.replace(b"%20", b" ")
     coarse = data.translate(_COARSE, _BETWEEN_DIGITS)
-    if _CARD in coarse:
+    if _CARD in coarse or _may_hold_numbers(data):
         return True
     if b"@" in coarse and (
         b"@" in data
@@ -53,6 +58,17 @@ def may_hold_shapes(data: bytes) -> bool:
     ):
         return True
     return b"_" in coarse and _API_KEY.search(coarse) is not None
+
+
+def _may_hold_numbers(data: bytes) -> bool:
+    """Whether a telephone number, a token or a short account number may be in here."""
+    if (b"+" in data or b"%2" in data or b"u002" in data or b"&#43;" in data) and PLUS.search(data):
+        return True
+    if b"(" in data and _AREA.search(data):
+        return True
+    if b"NL" in data or b"MT" in data or b"KZ" in data or b"CH" in data:
+        return _ACCOUNT.search(data) is not None
+    return b"earer" in data or b"EARER" in data or b"tel:" in data
 
 
 def windows(

@@ -11,7 +11,6 @@ try names against it. What holds nothing sensitive comes back byte for byte.
 
 from __future__ import annotations
 
-import hmac
 import re
 import zlib
 from collections.abc import Iterable
@@ -19,21 +18,15 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote_plus, unquote_to_bytes
 
-from proxy.core.forms import hide_fields, hide_parts
+from proxy.core.forms import hide_fields, hide_parts, map_scripts
 from proxy.core.frame import Headers
-from proxy.core.json_values import hide_json_values, json_keys
+from proxy.core.json_values import hide_json_names, hide_json_values, json_keys
+from proxy.core.marks import MARK, key_id, mark_of, policy_id
+from proxy.core.markup import hide_elements
 from proxy.core.memo import Memo
+from proxy.core.names import Names, NameTest, is_name_key
 from proxy.core.plain import PlainText, may_hold_shapes, windows
-from proxy.core.sensitive import (
-    API_KEY,
-    AT,
-    CARD,
-    JWT,
-    bare_digits,
-    find_emails,
-    is_card_number,
-    is_sensitive_name,
-)
+from proxy.core.shapes import hide_shapes
 from proxy.errors import ProxyError
 
 SECRET_HEADERS = frozenset(
@@ -51,7 +44,6 @@ SECRET_HEADERS = frozenset(
         "x-real-ip",
     )
 )
-MARK = re.compile(r"\[hmac:[0-9a-f]{16}\]")
 MAX_DECODED_BYTES = 8 * 1024 * 1024
 
 _MARK_BYTES = re.compile(rb"\[hmac:[0-9a-f]{16}\]")
@@ -62,7 +54,6 @@ _SEEN = 16_384
 _PICTURES = ("image/", "video/", "audio/", "font/")
 _CUT = re.compile(rb"[<>\"\n]")
 _TAG = re.compile(b"<")
-_SPELLED_AT = re.compile(rb"%40|\\u0040|&#64;")
 _REMEMBERED_LINE_BYTES = 512
 _REMEMBERED_BODY_BYTES = 64 * 1024
 _REMEMBERED_BLOCK_BYTES = 2_048
@@ -111,15 +102,24 @@ def is_redacted(text: str) -> bool:
 class Redactor:
     """Hides values under one key. Immutable; any thread may use it."""
 
-    def __init__(self, key: bytes, session_headers: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        session_headers: Iterable[str] = (),
+        show: Iterable[str] = (),
+        hide: Iterable[str] = (),
+    ) -> None:
         """Args: key: secret, 16 bytes or more. session_headers: names of headers that hold
-        a shopper's identity, in any case.
+        a shopper's identity, in any case. show, hide: names as `core.names` takes them.
         """
         if len(key) < 16:
             raise ValueError("a redaction key has 16 bytes or more")
         self._key = key
+        show, hide, session_headers = tuple(show), tuple(hide), tuple(session_headers)
+        self.id = f"{key_id(key)}.{policy_id(session_headers, show, hide)}"
         self._secret = SECRET_HEADERS | {name.lower() for name in session_headers}
-        self._plain = PlainText(_is_sensitive_key)
+        self._names = Names(show, hide)
+        self._plain = PlainText(self._names.is_suspect_key)
         # Most of it comes again with the next request.
         self._blocks: Memo[Lines] = Memo(_BLOCKS_BYTES)
         self._lines: Memo[Line] = Memo(_LINES_BYTES)
@@ -132,7 +132,7 @@ class Redactor:
         """The mark that stands for a value; a mark stands for itself."""
         if _MARK_BYTES.fullmatch(value):
             return value.decode("ascii")
-        return f"[hmac:{hmac.digest(self._key, value, 'sha256')[:8].hex()}]"
+        return mark_of(self._key, value)
 
     def _shopper(self, key: str) -> str:
         """The keyed hash of a shopper key: 16 hex digits."""
@@ -187,7 +187,8 @@ class Redactor:
         known = self._targets.get(target)
         if known is None:
             path, mark, query = target.decode("latin-1").partition("?")
-            known = f"{self._url_text(path)}{mark}{self._pairs(query)}".encode("latin-1")
+            query = self._pairs(query, self._names.is_sensitive)
+            known = f"{self._url_text(path)}{mark}{query}".encode("latin-1")
             self._targets.put(target, known, 2 * len(target))
         return known
 
@@ -254,7 +255,7 @@ class Redactor:
 
     def _header(self, name: str, value: str) -> str:
         lower = name.lower()
-        if lower in self._secret or is_sensitive_name(name):
+        if lower in self._secret or self._names.is_sensitive(name):
             return self.mark(value.encode("latin-1", "replace"))
         data = value.encode("latin-1", "replace")
         if "=" not in value and not may_hold_shapes(data):
@@ -268,18 +269,37 @@ class Redactor:
         if b"\0" in body and _is_text(kind):
             raise OpaqueBodyError("opaque_charset")
         if kind == "application/x-www-form-urlencoded":
-            return self._pairs(body.decode("latin-1")).encode("latin-1")
+            return self._pairs(body.decode("latin-1"), self._names.is_field).encode("latin-1")
         if kind.startswith("multipart/"):
-            body = hide_parts(body, content_type, self.mark)
+            body = hide_parts(body, content_type, self.mark, self._names.is_field)
         elif kind in _PAGES:
-            body = b"".join([hide_fields(part, self.mark) for part in windows(body, _TAG)])
+            body = self._page(body)
+        elif kind.endswith("xml"):
+            body = hide_elements(body, self.mark, self._names)
         if self._plain.is_plain(body):
             return body
         if kind.endswith("json") or body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
-            sensitive = {key for key in json_keys(body) if _is_sensitive_key(key)}
-            if sensitive:
-                body = hide_json_values(body, sensitive, self.mark)
+            body = self._json(body)
         return b"".join([self._shapes(self._queries(part)) for part in windows(body, _CUT)])
+
+    def _json(self, body: bytes) -> bytes:
+        keys = json_keys(body)
+        names = self._names
+        sensitive = {key for key in keys if names.is_sensitive_key(key)}
+        persons = {key for key in keys if names.is_person_key(key)} - sensitive
+        if persons:
+            own = sensitive | {key for key in keys if is_name_key(key)}
+            body = hide_json_names(body, persons, own, self.mark)
+        return hide_json_values(body, sensitive, self.mark) if sensitive else body
+
+    def _page(self, page: bytes) -> bytes:
+        """A page: its fields, and the data that its scripts begin with."""
+        is_field = self._names.is_field
+        page = b"".join([hide_fields(part, self.mark, is_field) for part in windows(page, _TAG)])
+        return map_scripts(page, self._script)
+
+    def _script(self, text: bytes) -> bytes:
+        return text if self._plain.is_plain(text) else self._json(text)
 
     def _queries(self, data: bytes) -> bytes:
         """Sensitive parameters of URLs that stand somewhere in a text."""
@@ -288,50 +308,24 @@ class Redactor:
 
         def hide(found: re.Match[bytes]) -> bytes:
             mark, key, value = found.groups()
-            if not is_sensitive_name(_unquoted(key)):
+            if not self._names.is_sensitive(_unquoted(key)):
                 return found[0]
             return mark + key + b"=" + self.mark(_decoded(value)).encode()
 
         return _QUERY_PAIR.sub(hide, data)
 
     def _shapes(self, data: bytes) -> bytes:
-        if not may_hold_shapes(data):
-            return data
-        if AT.search(data):
-            data = self._emails(data)
-        hidden = CARD.sub(self._hide_card, data)
-        while hidden != data:
-            # Digits behind a digit and a dot are a fraction, until what stands before the
-            # dot turns out to be a card itself.
-            data, hidden = hidden, CARD.sub(self._hide_card, hidden)
-        data = JWT.sub(lambda found: self._hidden(found[0]) if found[1] else found[0], data)
-        return API_KEY.sub(lambda found: self._hidden(found[0]), data)
+        return hide_shapes(data, self.mark) if may_hold_shapes(data) else data
 
-    def _emails(self, data: bytes) -> bytes:
-        out: list[bytes] = []
-        done = 0
-        for start, end in find_emails(data):
-            out += (data[done:start], self._hidden(_SPELLED_AT.sub(b"@", data[start:end])))
-            done = end
-        out.append(data[done:])
-        return b"".join(out)
-
-    def _hidden(self, value: bytes) -> bytes:
-        return self.mark(value).encode()
-
-    def _hide_card(self, found: re.Match[bytes]) -> bytes:
-        text = found[0].decode("ascii")
-        return self._hidden(bare_digits(text).encode()) if is_card_number(text) else found[0]
-
-    def _pairs(self, query: str) -> str:
+    def _pairs(self, query: str, is_sensitive: NameTest) -> str:
         """Form fields or a query string."""
-        return "&".join([self._pair(pair) for pair in query.split("&")])
+        return "&".join([self._pair(pair, is_sensitive) for pair in query.split("&")])
 
-    def _pair(self, pair: str) -> str:
+    def _pair(self, pair: str, is_sensitive: NameTest) -> str:
         name, equals, value = pair.partition("=")
         if not equals:
             return self._url_text(pair)
-        if value and is_sensitive_name(unquote_plus(name)):
+        if value and is_sensitive(unquote_plus(name)):
             return (
                 f"{self._url_text(name)}={self.mark(_decoded(value.encode('latin-1', 'replace')))}"
             )
@@ -345,18 +339,6 @@ class Redactor:
         data = unquote_to_bytes(data)
         hidden = self._shapes(data)
         return text if hidden == data else quote(hidden, safe="/:[]@!$'()*,~+")
-
-
-@lru_cache(maxsize=8_192)
-def _is_sensitive_key(key: bytes) -> bool:
-    text = key.decode("utf-8", "replace")
-    if "\\" in text:
-        text = _unescaped(text)
-    return is_sensitive_name(text)
-
-
-def _unescaped(text: str) -> str:
-    return re.sub(r"\\u([0-9a-fA-F]{4})", lambda found: chr(int(found[1], 16)), text)
 
 
 def _unquoted(key: bytes) -> str:

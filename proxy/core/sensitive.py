@@ -125,18 +125,25 @@ AT = re.compile(rb"@|%40|\\u0040|&#64;")
 _LOCAL_CHARS = bytes(
     byte for byte in range(256) if chr(byte).isalnum() or chr(byte) in "._%+~-" or byte >= 0x80
 )
+# Letters that are no ASCII, as they are, percent-encoded, or as JSON escapes them.
+_OTHER = rb"[\x80-\xff]|%[89A-Fa-f][0-9A-Fa-f]|\\u(?!00[0-7])[0-9A-Fa-f]{4}"
+_LABEL = rb"(?:[A-Za-z0-9]|" + _OTHER + rb")"
 _DOMAIN = re.compile(
     AT.pattern.join((b"(?:", b")"))
-    + rb"(?:[A-Za-z0-9\x80-\xff](?:[A-Za-z0-9\x80-\xff-]*[A-Za-z0-9\x80-\xff])?\.)+"
-    rb"[A-Za-z\x80-\xff]{2,24}"
+    + rb"(?:"
+    + _LABEL
+    + rb"(?:-*+"
+    + _LABEL
+    + rb")*+\.)+"
+    + rb"(?:[A-Za-z]|"
+    + _OTHER
+    + rb"){2,24}"
 )
 _LOCAL_MAX, _DOMAIN_MAX, _ESCAPE = 64, 260, 6
 _BACKSLASHES_MAX = 4_096
-# Thirteen to nineteen digits, singly spaced (a form
-# writes + for a space) or dashed, that start like a card of a known
-# scheme. EAN-13 and ISBN-13 start otherwise, and so do epoch times; the fraction of a
-# decimal number and the digits of a mark are none either.
-CARD = re.compile(rb"(?<![0-9])(?<![0-9]\.)(?<!hmac:)[2-6][0-9](?:[ +-]?[0-9]){11,17}(?![0-9])")
+# Thirteen digits or more, singly spaced (a form writes + for a space, a URL %20) or dashed.
+# The fraction of a decimal number and the digits of a mark are none.
+CARD = re.compile(rb"(?<![0-9])(?<![0-9]\.)(?<!hmac:)[0-9](?:(?:%20|[ +-])?+[0-9]){12,}+")
 # A run that looks like the beginning of a JSON web token is consumed whole, and is one
 # when the group is there: looking at each `eyJ` in it again would take quadratic time.
 JWT = re.compile(rb"eyJ[A-Za-z0-9_-]{5,}+(\.[A-Za-z0-9_-]{5,}+(?:\.[A-Za-z0-9_-]*+)?)?")
@@ -150,10 +157,15 @@ _SCHEMES = re.compile(
 )
 
 
+def words_of(name: str) -> tuple[str, ...]:
+    """The words of a name, in lower case: `homePhone_2` has home, phone and 2."""
+    return tuple([word.lower() for word in _WORDS.findall(name)])
+
+
 @lru_cache(maxsize=8_192)
 def is_sensitive_name(name: str) -> bool:
     """Whether a JSON key, form field, query parameter or header of this name is hidden."""
-    words = tuple(word.lower() for word in _WORDS.findall(name))
+    words = words_of(name)
     pairs = set(pairwise(words))
     if pairs & _SENSITIVE_PHRASES:
         return True
@@ -182,15 +194,31 @@ def find_emails(data: bytes) -> Iterator[tuple[int, int]]:
 
 
 def _local_start(data: bytes, first: int, at: int) -> int:
-    """Where the name before an @ begins, 64 bytes before it at most."""
+    """Where the name before an @ begins, 64 bytes before it at most, or a few more where it
+    holds letters that JSON escapes.
+    """
     low = max(first, at - _LOCAL_MAX - _ESCAPE)
     start = low + len(data[low:at].rstrip(_LOCAL_CHARS))
-    # A JSON escape stands on its own: in "\nann@example.org" the n is no part of the name.
-    before = data[max(first, start - _BACKSLASHES_MAX) : start]
-    if (len(before) - len(before.rstrip(b"\\"))) % 2:
-        is_code = data[start : start + 1] == b"u" and start + 5 <= at
-        start += 5 if is_code and _HEX.fullmatch(data, start + 1, start + 5) else 1
-    return max(start, at - _LOCAL_MAX)
+    for _ in range(_LOCAL_MAX):
+        # A JSON escape stands on its own: in "\nann@example.org" the n is no part of the name.
+        before = data[max(first, start - _BACKSLASHES_MAX) : start]
+        if (len(before) - len(before.rstrip(b"\\"))) % 2 == 0:
+            break
+        code = data[start + 1 : start + 5] if data[start : start + 1] == b"u" else b""
+        if start + 5 > at or not _HEX.fullmatch(code):
+            start += 1
+            break
+        if not _is_letter(int(code, 16)):
+            start += 5
+            break
+        low = max(first, start - 1 - _LOCAL_MAX)
+        start = low + len(data[low : start - 1].rstrip(_LOCAL_CHARS))
+    return start
+
+
+def _is_letter(code: int) -> bool:
+    """Whether a character may stand in the name before an @."""
+    return code >= 0xA1 or chr(code).isalnum() or chr(code) in "._%+~-"
 
 
 def bare_digits(text: str) -> str:
@@ -201,10 +229,19 @@ def bare_digits(text: str) -> str:
 def is_card_number(text: str) -> bool:
     """Whether digits (spaces and dashes aside) are a card number with a right check digit."""
     digits = bare_digits(text)
-    if not _SCHEMES.fullmatch(digits):
+    if not _SCHEMES.fullmatch(digits) or is_product_code(digits):
         return False
     total = 0
     for index, digit in enumerate(reversed(digits)):
         value = int(digit) * (1 + index % 2)
         total += value - 9 if value > 9 else value
     return total % 10 == 0
+
+
+def is_product_code(digits: str) -> bool:
+    """Whether these are thirteen digits with the check digit of an EAN: one in ten of them
+    has a card's check digit too, and no scheme has issued cards of that length for decades.
+    """
+    if len(digits) != 13:
+        return False
+    return sum([int(digit) * (1 + 2 * (index % 2)) for index, digit in enumerate(digits)]) % 10 == 0

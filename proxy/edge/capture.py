@@ -120,7 +120,7 @@ class CaptureQueue:
         """Count a complete exchange as mirrored, and keep it; the newest is dropped when there
         is no room.
         """
-        place = self._place(capture.decision)
+        place = self._place(capture.decision, capture.redactor.id)
         self._counters.count(place.mirrored)
         self._offer(capture, place)
 
@@ -161,12 +161,13 @@ class CaptureQueue:
     def _drop(self, place: _Place, reason: str) -> None:
         self._counters.add(DROPPED, place.domain, place.route, reason)
 
-    def _place(self, decision: Decision) -> _Place:
+    def _place(self, decision: Decision, redaction: str = "") -> _Place:
         # Members of an enumeration are hashed slowly, and live for ever.
         key = (
             decision.route,
             decision.domain,
             decision.revision,
+            redaction,
             decision.noise,
             id(decision.stage),
             id(decision.side),
@@ -174,13 +175,13 @@ class CaptureQueue:
         )
         place = self._places.get(key)
         if place is None:
-            place = self._new_place(decision)
+            place = self._new_place(decision, redaction)
             if len(self._places) >= _PLACES:  # many tables ago
                 self._places.clear()
             self._places[key] = place
         return place
 
-    def _new_place(self, decision: Decision) -> _Place:
+    def _new_place(self, decision: Decision, redaction: str) -> _Place:
         domain, route = decision.domain or NO_DOMAIN, decision.route
         packed = pack_place(
             StoredPlace(
@@ -192,6 +193,7 @@ class CaptureQueue:
                 str(decision.shadow),
                 decision.noise,
                 decision.revision,
+                redaction,
             )
         )
         slot = self._counters.slot

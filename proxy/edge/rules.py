@@ -153,7 +153,8 @@ class RulesMaker:
             pool.retire()
         self.problem = next((p.problem for p in prepared.values() if p.problem), None)
         headers = [key.name for key in table.shopper if key.kind is KeyKind.HEADER]
-        return Rules(table, FieldReader(table.wanted), stores, Redactor(self._key, headers))
+        redactor = Redactor(self._key, headers, table.privacy.show, table.privacy.hide)
+        return Rules(table, FieldReader(table.wanted), stores, redactor)
 
     def tend(self, tasks: Tasks) -> RoutingTable | None:
         """Look after all pools: close what waited too long, turn the breakers' windows, keep

@@ -55,6 +55,7 @@ from proxy.routing.nodes import ListNode, MapNode, Node, Scalar, ScalarKind
 from proxy.routing.parse import parse
 from proxy.routing.paths import canonical_path, parse_template
 from proxy.routing.plans import UNMATCHED
+from proxy.routing.privacy import Privacy
 from proxy.routing.table import SHADOW_HEADER, GraphQLLimits, RoutingTable, killed
 from proxy.routing.terms import ANY_HOST, Ignore, Minor, RuleTerms, Same
 from proxy.routing.ticket import (
@@ -103,6 +104,7 @@ __all__ = [
     "Pin",
     "PinPolicy",
     "Place",
+    "Privacy",
     "Refusal",
     "RequestHead",
     "Route",

@@ -13,13 +13,14 @@ from proxy.routing.parse_cohorts import report_cohorts
 from proxy.routing.parse_domain import ParsedDomain, parse_domain
 from proxy.routing.parse_route import PlacedRoute
 from proxy.routing.parse_store import parse_stores
+from proxy.routing.privacy import parse_privacy
 from proxy.routing.table import GraphQLLimits, RoutingTable
 from proxy.routing.ticket import MAX_AGE_S
 from proxy.routing.values import Reader, join, shown
 
 API_VERSION = "banyan/v1"
 
-_KEYS = ("apiVersion", "stores", "shopper", "ticket", "paths", "graphql", "domains")
+_KEYS = ("apiVersion", "stores", "shopper", "ticket", "paths", "graphql", "privacy", "domains")
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}", re.ASCII)
 _MAX_AGE_S = 400 * 24 * 3_600
 _TICKET = ShopperKey(KeyKind.TICKET)
@@ -46,6 +47,7 @@ def parse(document: Node, file: str, revision: str) -> RoutingTable:
     max_age_s = _max_age(reader, fields.get("ticket"))
     policy = _ambiguous(reader, fields.get("paths"))
     limits = _graphql(reader, fields.get("graphql"))
+    privacy = parse_privacy(reader, fields.get("privacy"))
     _report_ties(reader, parsed)
     report_cohorts(reader, parsed)
     if not shopper and "shopper" not in fields:
@@ -53,7 +55,9 @@ def parse(document: Node, file: str, revision: str) -> RoutingTable:
     if reader.problems:
         raise RoutingFileError(tuple(sorted(reader.problems, key=_place)))
     domains = tuple(p.domain for p in parsed)
-    return RoutingTable(domains, stores, shopper, revision, policy, limits, max_age_s)
+    return RoutingTable(
+        domains, stores, shopper, revision, policy, limits, max_age_s, privacy=privacy
+    )
 
 
 def _place(problem: Problem) -> int:

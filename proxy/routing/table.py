@@ -15,6 +15,7 @@ from proxy.routing.matcher import RouteIndex
 from proxy.routing.model import AmbiguousPaths, Domain, KeyKind, Route, ShopperKey, Side, Store
 from proxy.routing.paths import canonical_path, is_clear, is_ordinary, plain_path
 from proxy.routing.plans import Choice, Found, Nobody, Odd, Plan, Terms
+from proxy.routing.privacy import Privacy
 from proxy.routing.ticket import MAX_AGE_S
 
 SHADOW_HEADER = "x-banyan-shadow"
@@ -26,6 +27,8 @@ _REMEMBERED = 4_096
 _REMEMBERED_CHARS = 256
 
 _REMEMBERED_HOSTS = 1_024
+
+_USUAL = Privacy()
 
 _Memos = dict[str, dict[str, Found]]
 _Group = tuple[str | None, ...]
@@ -70,6 +73,7 @@ class RoutingTable:
     graphql: GraphQLLimits = GraphQLLimits()
     ticket_max_age_s: int = MAX_AGE_S
     kill: Kill | None = None
+    privacy: Privacy = _USUAL
     readers: tuple[tuple[str, re.Pattern[str] | None], ...] = field(
         init=False, repr=False, compare=False
     )

@@ -34,6 +34,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     shadow: str
     noise: bool
     revision: str
+    redaction: str = ""
 
 
 class Stored(msgspec.Struct, array_like=True, gc=False):
@@ -97,6 +98,7 @@ def payload_of(frame: Frame) -> bytes:
         frame.shadow,
         frame.noise,
         frame.revision,
+        frame.redaction,
     )
     return pack(
         Stored(
@@ -181,6 +183,7 @@ def _frame(payload: bytes, crc: int, seq: int) -> Frame | None:
         body=stored.body,
         elapsed_us=stored.elapsed_us,
         sealed=stored.sealed,
+        redaction=place.redaction,
     )
 
 

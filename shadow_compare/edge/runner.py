@@ -174,4 +174,5 @@ def _stop_on_signals() -> Iterator[asyncio.Event]:
 
 
 def _redactor(key: bytes, table: RoutingTable) -> Redactor:
-    return Redactor(key, [key.name for key in table.shopper if key.kind is KeyKind.HEADER])
+    headers = [key.name for key in table.shopper if key.kind is KeyKind.HEADER]
+    return Redactor(key, headers, table.privacy.show, table.privacy.hide)

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 
 from proxy.core.json_values import hide_json_values, json_keys
 from proxy.core.memo import Memo
+from proxy.core.names import Names
 from proxy.core.plain import PlainText, may_hold_shapes, windows
-from proxy.core.redaction import Redactor, _is_sensitive_key
+from proxy.core.redaction import Redactor
 from proxy.core.sensitive import is_card_number
 
 KEY = b"k" * 32
+NAMES = Names()
 EMAIL = "one.shopper+x@mail.example.org"
 
 # The patterns as they were before anything was made quick: slow, and the measure.
@@ -45,8 +47,8 @@ def holds_something(body: bytes) -> bool:
         any(found[1] for found in _OLD_EMAIL.finditer(body))
         or any(is_card_number(found[0].decode()) for found in _OLD_CARD.finditer(body))
         or _OLD_TOKEN.search(body) is not None
-        or any(map(_is_sensitive_key, _OLD_KEYS.findall(body)))
-        or any(map(_is_sensitive_key, _OLD_QUERIES.findall(body)))
+        or any(map(NAMES.is_suspect_key, _OLD_KEYS.findall(body)))
+        or any(map(NAMES.is_suspect_key, _OLD_QUERIES.findall(body)))
     )
 
 
@@ -77,7 +79,7 @@ VALUES = st.recursive(
 @example(body=b'gift\\"card":1')
 @example(body=b'{"email": ":x"}')
 def test_what_is_called_plain_holds_nothing_that_the_slow_patterns_find(body: bytes) -> None:
-    plain = PlainText(_is_sensitive_key)
+    plain = PlainText(NAMES.is_suspect_key)
 
     if plain.is_plain(body):
         assert not holds_something(body)
@@ -86,7 +88,7 @@ def test_what_is_called_plain_holds_nothing_that_the_slow_patterns_find(body: by
 @given(bodies=st.lists(SOUP, min_size=2, max_size=12))
 @example(bodies=[b'"first}'] * 9 + [b'"first}name":1'])
 def test_what_was_learned_from_other_texts_never_makes_a_text_plain(bodies: list[bytes]) -> None:
-    learned = PlainText(_is_sensitive_key)
+    learned = PlainText(NAMES.is_suspect_key)
 
     for body in bodies * 2:
         if learned.is_plain(body):
@@ -99,7 +101,7 @@ def test_json_that_is_called_plain_has_no_sensitive_key(
 ) -> None:
     body = json.dumps(value, indent=indent, separators=(", ", ": ")).encode()[cut:]
 
-    if PlainText(_is_sensitive_key).is_plain(body):
+    if PlainText(NAMES.is_suspect_key).is_plain(body):
         assert not holds_something(body)
 
 
@@ -108,7 +110,7 @@ def test_a_text_cut_into_windows_is_suspected_as_the_whole_is(body: bytes, pads:
     pad = b'{"id": 7, "title": "a plain book"}, ' * 1_000
     large = b"".join(pad * count + body for count in pads)
 
-    if PlainText(_is_sensitive_key).is_plain(large):
+    if PlainText(NAMES.is_suspect_key).is_plain(large):
         assert not holds_something(large)
 
 
@@ -116,13 +118,13 @@ def test_a_text_cut_into_windows_is_suspected_as_the_whole_is(body: bytes, pads:
 def test_no_cut_parts_a_key_from_its_colon(offset: int) -> None:
     large = b"a" * (32 * 1024 + offset) + b'"email"\n:1, "id": 2}'
 
-    assert not PlainText(_is_sensitive_key).is_plain(large)
+    assert not PlainText(NAMES.is_suspect_key).is_plain(large)
 
 
 def test_a_backslash_at_the_end_of_a_value_is_no_reason_for_suspicion() -> None:
     body = json.dumps({"path": "c:\\", "said": 'say "hi"', "id": 1}).encode()
 
-    assert PlainText(_is_sensitive_key).is_plain(body)
+    assert PlainText(NAMES.is_suspect_key).is_plain(body)
 
 
 @settings(max_examples=1_000)
@@ -196,7 +198,7 @@ def test_each_shape_is_suspected(text: str) -> None:
 
 def test_a_catalogue_page_is_plain_at_first_sight_and_later() -> None:
     page = json.dumps({"results": [{"id": n, "title": f"Book {n}"} for n in range(50)]}).encode()
-    plain = PlainText(_is_sensitive_key)
+    plain = PlainText(NAMES.is_suspect_key)
 
     assert [plain.is_plain(page) for _ in range(3)] == [True, True, True]
 

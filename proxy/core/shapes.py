@@ -1,0 +1,245 @@
+"""Hide values whose shape proves what they are, wherever they stand in a text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from urllib.parse import unquote_to_bytes
+
+from proxy.core.sensitive import (
+    API_KEY,
+    AT,
+    CARD,
+    JWT,
+    find_emails,
+    is_card_number,
+)
+
+Mark = Callable[[bytes], str]
+
+PLUS = re.compile(rb"(?:\+|%2[bB]|\\u002[bB]|&#43;)[1-9]")
+# Behind a plus sign that no letter or digit precedes, apart or not.
+_E164 = re.compile(
+    rb"(?<![A-Za-z0-9+])(?:\+|%2[bB]|\\u002[bB]|&#43;)"
+    rb"([1-9][0-9]{0,3}+(?:(?:%20|[ ./-])?+(?:\([0-9]{1,5}\)|[0-9]++)){1,8}+)"
+)
+# An area code in brackets that begins with 0, or three digits as in North America.
+_BRACKETED = re.compile(
+    rb"(\((?:0[1-9][0-9]{1,3}|[2-9][0-9]{2})\)[ -]?[0-9]{3,8}+(?:[ -][0-9]{2,5}+){0,3}+)(?![0-9])"
+)
+_TEL = re.compile(rb"(?<![A-Za-z])tel:((?:[ ()./+-]?[0-9]){5,17}+)(?![0-9])")
+_BEARER = re.compile(
+    rb"(?<![A-Za-z0-9])[Bb](?:earer|EARER)(?: |%20|\+)++([A-Za-z0-9._~+/-]{16,}+=*+)"
+)
+_IBAN_START = re.compile(rb"(?<![A-Z0-9])[A-Z]{2}[0-9]{2}")
+_IBAN = re.compile(rb"[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11,29}+")
+_DIGITS = re.compile(rb"[0-9]+")
+_LONG = re.compile(rb"[0-9]{13}")
+_FEW_DIGITS = (b"NL", b"MT", b"KZ", b"CH")
+_GAP = re.compile(rb"%20|[ +-]")
+_UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_SPELLED_AT = re.compile(rb"%40|\\u0040|&#64;")
+_ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
+_UUID_BYTES = 36
+_PHONE_MIN, _PHONE_MAX = 8, 15
+_CARD_MIN, _CARD_MAX, _GROUP_MIN = 13, 19, 3
+# How long an account number of a country is; others are none.
+_IBAN_LENGTHS = {
+    country: length
+    for length, countries in {
+        15: "NO",
+        16: "BE",
+        18: "DK FI FO GL NL",
+        19: "MK SI",
+        20: "AT BA EE KZ LT LU XK",
+        21: "CH HR LI LV",
+        22: "BG BH CR DE GB GE IE ME RS VA",
+        23: "AE GI IL IQ TL",
+        24: "AD CZ ES MD PK RO SA SE SK TN VG",
+        25: "LY PT ST",
+        26: "IS TR",
+        27: "BI DJ FR GR IT MC MR SM",
+        28: "AL AZ BY CY DO GT HU LB NI PL SV",
+        29: "BR EG PS QA UA",
+        30: "JO KW MU",
+        31: "MT SC",
+        32: "LC",
+        33: "RU",
+    }.items()
+    for country in countries.split()
+}
+
+
+def hide_shapes(data: bytes, mark: Mark) -> bytes:
+    """The text with its addresses, numbers and tokens replaced by `mark`'s answers."""
+
+    def hide_card(found: re.Match[bytes]) -> bytes:
+        return _hidden_cards(found, mark)
+
+    if b"earer" in data or b"EARER" in data:
+        data = _BEARER.sub(lambda found: _hidden_bearer(found, mark), data)
+    if AT.search(data):
+        data = _hidden_emails(data, mark)
+    data = _hidden_ibans(data, mark)
+    data = _hidden_phones(data, mark)
+    hidden = CARD.sub(hide_card, data)
+    while hidden != data:
+        # Digits behind a digit and a dot are a fraction, until what stands before the
+        # dot turns out to be a card itself.
+        data, hidden = hidden, CARD.sub(hide_card, hidden)
+    data = JWT.sub(lambda found: mark(found[0]).encode() if found[1] else found[0], data)
+    return API_KEY.sub(lambda found: mark(found[0]).encode(), data)
+
+
+def is_iban(text: bytes) -> bool:
+    """Whether letters and digits, without spaces, are an account number with a right check."""
+    if len(text) != _IBAN_LENGTHS.get(text[:2].decode("ascii")):
+        return False
+    turned = (text[4:] + text[:4]).decode("ascii")
+    return int("".join([str(int(char, 36)) for char in turned])) % 97 == 1
+
+
+def _hidden_ibans(data: bytes, mark: Mark) -> bytes:
+    out: list[bytes] = []
+    done = at = 0
+    while (start := _IBAN_START.search(data, at)) is not None:
+        at = start.end()
+        found = _IBAN.match(data, start.start())
+        if found is None:
+            continue
+        size = _iban_size(found[0], data[found.end() : found.end() + 1])
+        if size:
+            bare = _GAP.sub(b"", found[0][:size])
+            out += (data[done : start.start()], mark(bare).encode())
+            done = at = start.start() + size
+    out.append(data[done:])
+    return b"".join(out)
+
+
+def _iban_size(text: bytes, behind: bytes) -> int:
+    """How many bytes of a text are an account number; 0 when it begins with none.
+
+    Words behind the number may look like its end: its country says how long it is.
+    """
+    length = _IBAN_LENGTHS.get(text[:2].decode("ascii"), 0)
+    end = seen = 0
+    while seen < length and end < len(text):
+        seen += text[end] not in b" -"
+        end += 1
+    rest = text[end : end + 1] or behind
+    bare = _GAP.sub(b"", text[:end])
+    if seen != length or rest.isalnum() or not is_iban(bare):
+        return 0
+    # The quick look knows numbers by thirteen digits in a row, and these countries' others.
+    return end if bare[:2] in _FEW_DIGITS or _LONG.search(bare) else 0
+
+
+def _hidden_phones(data: bytes, mark: Mark) -> bytes:
+    def hide(found: re.Match[bytes]) -> bytes:
+        return _hidden_phone(found, mark)
+
+    if PLUS.search(data):
+        data = _E164.sub(hide, data)
+    if b"(" in data:
+        data = _BRACKETED.sub(hide, data)
+    if b"tel:" in data:
+        data = _TEL.sub(lambda found: b"tel:" + mark(found[1]).encode(), data)
+    return data
+
+
+def _hidden_bearer(found: re.Match[bytes], mark: Mark) -> bytes:
+    """A token has a digit; a word of sixteen letters behind "bearer" is a word."""
+    token: bytes = found[1]
+    if not _DIGITS.search(token):
+        return found[0]
+    return found[0][: -len(token)] + mark(token).encode()
+
+
+def _hidden_phone(found: re.Match[bytes], mark: Mark) -> bytes:
+    """Eight to fifteen digits; a number that follows behind a space is none of them."""
+    text = found[1]
+    digits, end = b"", 0
+    for group in _DIGITS.finditer(text.replace(b"%20", b"   ")):
+        if len(digits) + len(group[0]) > _PHONE_MAX:
+            break
+        digits, end = digits + group[0], group.end()
+    if len(digits) < _PHONE_MIN or text[end : end + 1].isdigit():
+        return found[0]
+    sign = b"" if text[:1] == b"(" else b"+"
+    end += text[end : end + 1] == b")"
+    return mark(sign + digits).encode() + text[end:]
+
+
+def _hidden_cards(found: re.Match[bytes], mark: Mark) -> bytes:
+    """Card numbers among groups of digits, whatever numbers stand before and behind."""
+    text = found[0]
+    groups = [(group.start(), group.end()) for group in _DIGITS.finditer(_blank(text))]
+    out: list[bytes] = []
+    done = at = 0
+    while at < len(groups):
+        end = _card_end(text, groups, at)
+        if end and not _is_in_uuid(found, groups[at][0], groups[end - 1][1]):
+            card = text[groups[at][0] : groups[end - 1][1]]
+            out += (text[done : groups[at][0]], mark(_bare(card)).encode())
+            done = groups[end - 1][1]
+            at = end
+        else:
+            at += 1
+    out.append(text[done:])
+    return b"".join(out)
+
+
+def _card_end(text: bytes, groups: list[tuple[int, int]], at: int) -> int:
+    """Behind which group a card number ends that begins with this one; 0 when none does."""
+    size = 0
+    for end in range(at, len(groups)):
+        width = groups[end][1] - groups[end][0]
+        size += width
+        if size > _CARD_MAX:
+            return 0
+        if size >= _CARD_MIN and is_card_number(
+            _bare(text[groups[at][0] : groups[end][1]]).decode("ascii")
+        ):
+            return end + 1
+        if width < _GROUP_MIN:  # numbers of a list
+            return 0
+    return 0
+
+
+def _blank(text: bytes) -> bytes:
+    return text.replace(b"%20", b"   ")
+
+
+def _bare(text: bytes) -> bytes:
+    return _GAP.sub(b"", text)
+
+
+def _hidden_emails(data: bytes, mark: Mark) -> bytes:
+    out: list[bytes] = []
+    done = 0
+    for start, end in find_emails(data):
+        out += (data[done:start], mark(_address(data[start:end])).encode())
+        done = end
+    out.append(data[done:])
+    return b"".join(out)
+
+
+def _address(spelled: bytes) -> bytes:
+    """The address itself, so that all its spellings get one mark."""
+    if b"\\" in spelled:
+        spelled = _ESCAPE.sub(
+            lambda found: chr(int(found[1], 16)).encode("utf-8", "surrogatepass"), spelled
+        )
+    if b"%" in spelled:
+        spelled = unquote_to_bytes(spelled)
+    return _SPELLED_AT.sub(b"@", spelled)
+
+
+def _is_in_uuid(found: re.Match[bytes], start: int, end: int) -> bool:
+    """Whether the digits are a part of a UUID that happens to have few letters."""
+    start, end = found.start() + start, found.start() + end
+    low = max(0, start - _UUID_BYTES)
+    around = found.string[low : end + _UUID_BYTES]
+    return any(
+        low + uuid.start() <= start and end <= low + uuid.end() for uuid in _UUID.finditer(around)
+    )
