@@ -11,25 +11,8 @@ import re
 from collections.abc import Callable, Iterator
 
 from proxy.core.json_values import backward_keys
-from proxy.core.shapes import PLUS
+from proxy.core.shapes import may_hold_shapes
 
-_BETWEEN_DIGITS = b" +-"
-# Digits to "0", "_" to itself; what e-mail addresses and web tokens cannot do without to
-# "@"; the rest to ".".
-_COARSE = bytes(
-    0x30
-    if chr(byte) in "0123456789"
-    else 0x40
-    if chr(byte) in "@%\\#J"
-    else 0x5F
-    if chr(byte) == "_"
-    else 0x2E
-    for byte in range(256)
-)
-_CARD = b"0" * 13
-_AREA = re.compile(rb"\([0-9]{3,5}\)")
-_ACCOUNT = re.compile(rb"(?:NL|MT|KZ|CH)[0-9]{2}[ -]?[A-Z0-9]")
-_API_KEY = re.compile(rb"_\.{4}_")  # sk_live_, rk_test_
 _QUERY_NAMES = re.compile(rb"[?&;]([A-Za-z0-9_.\[\]%-]+)=")
 _ESCAPED, _QUOTE = b"\2", b"\1"
 _CUT = re.compile(rb"[,{}<>]")
@@ -40,35 +23,6 @@ _ENTRY_BYTES = 100
 _SKIPS, _LEARN_EVERY = 7, 4
 
 NameTest = Callable[[bytes], bool]
-
-
-def may_hold_shapes(data: bytes) -> bool:
-    """Whether an e-mail address, a card number or a token may be in here."""
-    if b"%" in data and b"%2" in data:
-        data = data.replace(b"%20", b" ")
-    coarse = data.translate(_COARSE, _BETWEEN_DIGITS)
-    if _CARD in coarse or _may_hold_numbers(data):
-        return True
-    if b"@" in coarse and (
-        b"@" in data
-        or (b"%" in data and b"%40" in data)
-        or (b"\\" in data and b"\\u0040" in data)
-        or (b"#" in data and b"&#64;" in data)
-        or (b"J" in data and b"eyJ" in data)
-    ):
-        return True
-    return b"_" in coarse and _API_KEY.search(coarse) is not None
-
-
-def _may_hold_numbers(data: bytes) -> bool:
-    """Whether a telephone number, a token or a short account number may be in here."""
-    if (b"+" in data or b"%2" in data or b"u002" in data or b"&#43;" in data) and PLUS.search(data):
-        return True
-    if b"(" in data and _AREA.search(data):
-        return True
-    if b"NL" in data or b"MT" in data or b"KZ" in data or b"CH" in data:
-        return _ACCOUNT.search(data) is not None
-    return b"earer" in data or b"EARER" in data or b"tel:" in data
 
 
 def windows(
@@ -115,9 +69,15 @@ class PlainText:
         # A key that is cut itself has no quote before it in its part, and is suspected.
         return all(self._is_plain(part) for part in windows(text, _CUT))
 
+    def has_plain_keys(self, text: bytes) -> bool:
+        """Whether no JSON key of a text is to be hidden."""
+        if len(text) <= _WINDOW_BYTES:
+            return self._has_plain_keys(_spelled(text))
+        return all(self._has_plain_keys(_spelled(part)) for part in windows(text, _CUT))
+
     def _is_plain(self, text: bytes) -> bool:
-        if b"\\" in text and b'\\"' in text:
-            spelled = text.replace(b"\\\\", _ESCAPED).replace(b'\\"', _QUOTE)
+        spelled = _spelled(text)
+        if spelled is not text:
             return self._has_plain_keys(spelled) and self._has_plain_values(text)
         if self._skips > 0:
             self._skips -= 1
@@ -169,3 +129,10 @@ class PlainText:
                 self._pieces = set()
                 self._pieces_bytes = len(piece) + _ENTRY_BYTES
             self._pieces.add(piece)
+
+
+def _spelled(text: bytes) -> bytes:
+    """The text with each escaped quote as a byte of its own, itself when it has none."""
+    if b"\\" in text and b'\\"' in text:
+        return text.replace(b"\\\\", _ESCAPED).replace(b'\\"', _QUOTE)
+    return text

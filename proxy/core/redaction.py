@@ -25,8 +25,8 @@ from proxy.core.marks import MARK, key_id, mark_of, policy_id
 from proxy.core.markup import hide_elements
 from proxy.core.memo import Memo
 from proxy.core.names import Names, NameTest, is_name_key
-from proxy.core.plain import PlainText, may_hold_shapes, windows
-from proxy.core.shapes import hide_shapes
+from proxy.core.plain import PlainText, windows
+from proxy.core.shapes import hide_shapes, may_hold_shapes
 from proxy.errors import ProxyError
 
 SECRET_HEADERS = frozenset(
@@ -279,7 +279,7 @@ class Redactor:
         if self._plain.is_plain(body):
             return body
         if kind.endswith("json") or body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"["):
-            body = self._json(body)
+            body = body if self._plain.has_plain_keys(body) else self._json(body)
         return b"".join([self._shapes(self._queries(part)) for part in windows(body, _CUT)])
 
     def _json(self, body: bytes) -> bytes:
@@ -299,7 +299,7 @@ class Redactor:
         return map_scripts(page, self._script)
 
     def _script(self, text: bytes) -> bytes:
-        return text if self._plain.is_plain(text) else self._json(text)
+        return text if self._plain.has_plain_keys(text) else self._json(text)
 
     def _queries(self, data: bytes) -> bytes:
         """Sensitive parameters of URLs that stand somewhere in a text."""
@@ -315,7 +315,7 @@ class Redactor:
         return _QUERY_PAIR.sub(hide, data)
 
     def _shapes(self, data: bytes) -> bytes:
-        return hide_shapes(data, self.mark) if may_hold_shapes(data) else data
+        return hide_shapes(data, self.mark)
 
     def _pairs(self, query: str, is_sensitive: NameTest) -> str:
         """Form fields or a query string."""

@@ -17,7 +17,7 @@ from proxy.core.sensitive import (
 
 Mark = Callable[[bytes], str]
 
-PLUS = re.compile(rb"(?:\+|%2[bB]|\\u002[bB]|&#43;)[1-9]")
+_PLUS = re.compile(rb"(?:\+|%2[bB]|\\u002[bB]|&#43;)[1-9]")
 # Behind a plus sign that no letter or digit precedes, apart or not.
 _E164 = re.compile(
     rb"(?<![A-Za-z0-9+])(?:\+|%2[bB]|\\u002[bB]|&#43;)"
@@ -27,20 +27,39 @@ _E164 = re.compile(
 _BRACKETED = re.compile(
     rb"(\((?:0[1-9][0-9]{1,3}|[2-9][0-9]{2})\)[ -]?[0-9]{3,8}+(?:[ -][0-9]{2,5}+){0,3}+)(?![0-9])"
 )
-_TEL = re.compile(rb"(?<![A-Za-z])tel:((?:[ ()./+-]?[0-9]){5,17}+)(?![0-9])")
-_BEARER = re.compile(
-    rb"(?<![A-Za-z0-9])[Bb](?:earer|EARER)(?: |%20|\+)++([A-Za-z0-9._~+/-]{16,}+=*+)"
-)
-_IBAN_START = re.compile(rb"(?<![A-Z0-9])[A-Z]{2}[0-9]{2}")
+_BEARER = re.compile(rb"(?<![A-Za-z0-9])[Bb]earer(?: |%20|\+)++([A-Za-z0-9._~+/-]{16,}+=*+)")
+_IBAN_START = re.compile(rb"[A-Z]{2}[0-9]{2}")
 _IBAN = re.compile(rb"[A-Z]{2}[0-9]{2}(?:[ -]?[A-Z0-9]){11,29}+")
 _DIGITS = re.compile(rb"[0-9]+")
-_LONG = re.compile(rb"[0-9]{13}")
-_FEW_DIGITS = (b"NL", b"MT", b"KZ", b"CH")
+_LONG = re.compile(rb"[0-9]{13}|^[A-Z]{2}[0-9]{2}[A-Z]{4}[0-9]{5}")
 _GAP = re.compile(rb"%20|[ +-]")
 _UUID = re.compile(rb"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _SPELLED_AT = re.compile(rb"%40|\\u0040|&#64;")
 _ESCAPE = re.compile(rb"\\u([0-9a-fA-F]{4})")
 _UUID_BYTES = 36
+_BEFORE_BYTES = 5
+# What `_suspects` says, in bits.
+_CARDS, _IBANS, _EMAILS, _PHONES, _JWTS, _API_KEYS, _BEARERS = 1, 2, 4, 8, 16, 32, 64
+_BETWEEN_DIGITS = b" +-"
+# Digits to "0", capitals to "A", "_" to itself; what addresses, telephone numbers and escapes
+# cannot do without to "@"; the rest to ".".
+_COARSE = bytes(
+    0x30
+    if chr(byte) in "0123456789"
+    else 0x41
+    if 0x41 <= byte <= 0x5A
+    else 0x40
+    if chr(byte) in "@%\\#("
+    else 0x5F
+    if chr(byte) == "_"
+    else 0x2E
+    for byte in range(256)
+)
+_MANY_DIGITS = b"0" * 13
+# An account number that has fewer digits in a row: NL91 ABNA 0417 1643 00.
+_SHORT_ACCOUNT = b"AA00AAAA00000"
+_AREA = re.compile(rb"\([0-9]{3,5}\)")
+_COARSE_API_KEY = re.compile(rb"_[.A]{4}_")  # sk_live_, rk_test_
 _PHONE_MIN, _PHONE_MAX = 8, 15
 _CARD_MIN, _CARD_MAX, _GROUP_MIN = 13, 19, 3
 # How long an account number of a country is; others are none.
@@ -70,25 +89,76 @@ _IBAN_LENGTHS = {
 }
 
 
+def may_hold_shapes(data: bytes) -> bool:
+    """Whether an address, a card, account or telephone number, or a token may be in here."""
+    return _suspects(data) != 0
+
+
+def _suspects(data: bytes) -> int:
+    """Which shapes may be in here, by looks of the kind that bytes answer fast. They may
+    suspect what is harmless, never the other way round, whatever the bytes.
+    """
+    coarse = data.translate(_COARSE, _BETWEEN_DIGITS)
+    found = 0
+    if _MANY_DIGITS in coarse:
+        found = _CARDS | _IBANS if b"AA00" in coarse else _CARDS
+    elif _SHORT_ACCOUNT in coarse:
+        found = _IBANS
+    if b"@" in coarse:
+        found |= _signs(data)
+    if b"J" in data and b"eyJ" in data:
+        found |= _JWTS
+    if b"+" in data and _PLUS.search(data):
+        found |= _PHONES
+    if b"_" in coarse and _COARSE_API_KEY.search(coarse):
+        found |= _API_KEYS
+    return found | _BEARERS if b"earer" in data else found
+
+
+def _signs(data: bytes) -> int:
+    """The same of what has an @, an escape or a bracket."""
+    found = 0
+    if b"@" in data or AT.search(data):
+        found |= _EMAILS
+    if b"%20" in data:
+        found |= _CARDS | _IBANS  # the look above took no notice of such spaces
+    if (b"(" in data and _AREA.search(data)) or _PLUS.search(data):
+        found |= _PHONES
+    return found
+
+
 def hide_shapes(data: bytes, mark: Mark) -> bytes:
     """The text with its addresses, numbers and tokens replaced by `mark`'s answers."""
+    suspects = _suspects(data)
+    if suspects == 0:
+        return data
+    if suspects & _BEARERS:
+        data = _BEARER.sub(lambda found: _hidden_bearer(found, mark), data)
+    if suspects & _EMAILS:
+        data = _hidden_emails(data, mark)
+    if suspects & _IBANS:
+        data = _hidden_ibans(data, mark)
+    if suspects & _PHONES:
+        data = _hidden_phones(data, mark)
+    if suspects & _CARDS:
+        data = _all_cards(data, mark)
+    if suspects & _JWTS:
+        data = JWT.sub(lambda found: mark(found[0]).encode() if found[1] else found[0], data)
+    if suspects & _API_KEYS:
+        data = API_KEY.sub(lambda found: mark(found[0]).encode(), data)
+    return data
 
-    def hide_card(found: re.Match[bytes]) -> bytes:
+
+def _all_cards(data: bytes, mark: Mark) -> bytes:
+    def hide(found: re.Match[bytes]) -> bytes:
         return _hidden_cards(found, mark)
 
-    if b"earer" in data or b"EARER" in data:
-        data = _BEARER.sub(lambda found: _hidden_bearer(found, mark), data)
-    if AT.search(data):
-        data = _hidden_emails(data, mark)
-    data = _hidden_ibans(data, mark)
-    data = _hidden_phones(data, mark)
-    hidden = CARD.sub(hide_card, data)
+    hidden = CARD.sub(hide, data)
     while hidden != data:
         # Digits behind a digit and a dot are a fraction, until what stands before the
         # dot turns out to be a card itself.
-        data, hidden = hidden, CARD.sub(hide_card, hidden)
-    data = JWT.sub(lambda found: mark(found[0]).encode() if found[1] else found[0], data)
-    return API_KEY.sub(lambda found: mark(found[0]).encode(), data)
+        data, hidden = hidden, CARD.sub(hide, hidden)
+    return data
 
 
 def is_iban(text: bytes) -> bool:
@@ -103,9 +173,9 @@ def _hidden_ibans(data: bytes, mark: Mark) -> bytes:
     out: list[bytes] = []
     done = at = 0
     while (start := _IBAN_START.search(data, at)) is not None:
-        at = start.end()
+        at = start.start() + 1
         found = _IBAN.match(data, start.start())
-        if found is None:
+        if found is None or _is_code(data[start.start() - 1 : start.start()]):
             continue
         size = _iban_size(found[0], data[found.end() : found.end() + 1])
         if size:
@@ -114,6 +184,11 @@ def _hidden_ibans(data: bytes, mark: Mark) -> bytes:
             done = at = start.start() + size
     out.append(data[done:])
     return b"".join(out)
+
+
+def _is_code(before: bytes) -> bool:
+    """Whether this byte, a capital or a digit, makes what follows a part of something longer."""
+    return before.isdigit() or before.isupper()
 
 
 def _iban_size(text: bytes, behind: bytes) -> int:
@@ -130,20 +205,17 @@ def _iban_size(text: bytes, behind: bytes) -> int:
     bare = _GAP.sub(b"", text[:end])
     if seen != length or rest.isalnum() or not is_iban(bare):
         return 0
-    # The quick look knows numbers by thirteen digits in a row, and these countries' others.
-    return end if bare[:2] in _FEW_DIGITS or _LONG.search(bare) else 0
+    # The others cannot be told by a quick look: accounts of few countries, with many letters.
+    return end if _LONG.search(bare) else 0
 
 
 def _hidden_phones(data: bytes, mark: Mark) -> bytes:
     def hide(found: re.Match[bytes]) -> bytes:
         return _hidden_phone(found, mark)
 
-    if PLUS.search(data):
-        data = _E164.sub(hide, data)
+    data = _E164.sub(hide, data)
     if b"(" in data:
         data = _BRACKETED.sub(hide, data)
-    if b"tel:" in data:
-        data = _TEL.sub(lambda found: b"tel:" + mark(found[1]).encode(), data)
     return data
 
 
@@ -174,6 +246,9 @@ def _hidden_cards(found: re.Match[bytes], mark: Mark) -> bytes:
     """Card numbers among groups of digits, whatever numbers stand before and behind."""
     text = found[0]
     groups = [(group.start(), group.end()) for group in _DIGITS.finditer(_blank(text))]
+    before = found.string[max(0, found.start() - _BEFORE_BYTES) : found.start()]
+    if before.endswith(b"hmac:") or (before[-1:] == b"." and before[-2:-1].isdigit()):
+        del groups[0]  # the digits of a mark, or of a fraction
     out: list[bytes] = []
     done = at = 0
     while at < len(groups):

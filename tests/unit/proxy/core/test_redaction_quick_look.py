@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from proxy.core.json_values import hide_json_values, json_keys
 from proxy.core.memo import Memo
 from proxy.core.names import Names
-from proxy.core.plain import PlainText, may_hold_shapes, windows
+from proxy.core.plain import PlainText, windows
 from proxy.core.redaction import Redactor
 from proxy.core.sensitive import is_card_number
+from proxy.core.shapes import may_hold_shapes
 
 KEY = b"k" * 32
 NAMES = Names()
