@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from shadow_compare.ports import EvidenceReader
@@ -12,6 +13,7 @@ from shadow_compare.storage.engine import parse
 from shadow_compare.storage.reader import SqlEvidenceReader
 
 if TYPE_CHECKING:
+    from shadow_compare.edge.bus_place import BusPlace
     from shadow_compare.edge.runner import Job
 
 
@@ -56,3 +58,12 @@ async def run_comparer(job: Job, url: str) -> None:
         await run(job, SqlEvidenceWriter(engine))
     finally:
         await engine.dispose()
+
+
+async def run_shipper(
+    spool: Path, bus: BusPlace, *, once: bool = False, listen: tuple[str, int] | None = None
+) -> None:
+    """Move frames from a spool to a bus; see `edge.shipping.ship`."""
+    from shadow_compare.edge.shipping import Load, ship  # noqa: PLC0415 - readers need no bus
+
+    await ship(Load(spool, bus, once, listen))

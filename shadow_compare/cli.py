@@ -1,4 +1,4 @@
-"""The comparer's commands: compare, parity, mismatches."""
+"""The comparer's commands: compare, ship, parity, mismatches."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from proxy.routing import RoutingTable
+    from shadow_compare.edge.bus_place import BusPlace
     from shadow_compare.settings import CompareSettings
 
 Config = Annotated[
@@ -21,6 +22,10 @@ Database = Annotated[
     typer.Option("--database", help="URL of the evidence. Default: BANYAN_EVIDENCE_DATABASE."),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+BusUrl = Annotated[
+    str | None,
+    typer.Option("--bus", help="NATS server that frames travel over. Default: BANYAN_BUS."),
+]
 DomainName = Annotated[str | None, typer.Argument(metavar="[DOMAIN]", help="One domain only.")]
 
 
@@ -28,16 +33,19 @@ def compare(
     spool: Annotated[Path | None, typer.Option(help="Spool directory of the proxy.")] = None,
     config: Config = None,
     database: Database = None,
-    once: Annotated[bool, typer.Option("--once", help="End when the spool is empty.")] = False,
+    bus: BusUrl = None,
+    once: Annotated[
+        bool, typer.Option("--once", help="End when there are no more frames.")
+    ] = False,
     listen: Annotated[
         str | None, typer.Option(metavar="HOST:PORT", help="Answer GET /metrics here.")
     ] = None,
 ) -> None:
     """Compare captured exchanges with what the other side answers.
 
-    Reads the proxy's spool, asks the other store the same question, judges both answers
-    by the rules of the routing table and stores what it found. Safe to kill and to start
-    again at any moment: nothing is counted twice.
+    Reads the proxy's spool, or the bus as one of several, asks the other store the same
+    question, judges both answers by the rules of the routing table and stores what it found.
+    Safe to kill and to start again at any moment: nothing is counted twice.
 
     Example: banyan compare --config var/applied.yaml --spool var/spool --listen 127.0.0.1:8084
     """
@@ -57,6 +65,7 @@ def compare(
     job = Job(
         config=config or settings.var / "applied.yaml",
         spool=spool or settings.var / "spool",
+        bus=_bus(settings, bus),
         key=key.get_secret_value().encode() if key else None,
         limits=Limits(
             timeout_s=settings.shadow_timeout_s,
@@ -72,6 +81,44 @@ def compare(
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run_comparer(job, database or settings.evidence_url()))
+    except (ProxyError, CompareError, OSError) as exc:
+        _fail(str(exc))
+
+
+def ship(
+    spool: Annotated[Path | None, typer.Option(help="Spool directory of the proxy.")] = None,
+    bus: BusUrl = None,
+    once: Annotated[bool, typer.Option("--once", help="End when the spool is empty.")] = False,
+    listen: Annotated[
+        str | None, typer.Option(metavar="HOST:PORT", help="Answer GET /metrics and /healthz here.")
+    ] = None,
+) -> None:
+    """Move captured exchanges from the proxy's spool to the bus.
+
+    The spool lets go of a frame when the bus has stored it. While the bus is away or full,
+    frames wait in the spool. Safe to kill and to start again at any moment: the evidence
+    counts no frame twice.
+
+    Example: banyan ship --spool var/spool --bus nats://127.0.0.1:4222 --listen 127.0.0.1:8085
+    """
+    import asyncio
+
+    import uvloop
+
+    from proxy.errors import ProxyError
+    from shadow_compare.app import run_shipper
+    from shadow_compare.edge.logs import log_to_stderr
+    from shadow_compare.errors import CompareError
+
+    settings = _settings()
+    place = _bus(settings, bus)
+    if place is None:
+        _fail("which bus? banyan ship --bus nats://HOST:4222, or set BANYAN_BUS")
+    log_to_stderr(settings.log_level, service="ship")
+    work = run_shipper(spool or settings.var / "spool", place, once=once, listen=_address(listen))
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(work)
     except (ProxyError, CompareError, OSError) as exc:
         _fail(str(exc))
 
@@ -218,6 +265,30 @@ def _settings() -> CompareSettings:
         first = exc.errors()[0]
         name = "_".join(str(part) for part in first["loc"]).upper()
         _fail(f"BANYAN_{name}: {first['msg']}")
+
+
+def _bus(settings: CompareSettings, url: str | None) -> BusPlace | None:
+    from importlib.util import find_spec
+
+    from shadow_compare.edge.bus_place import BusPlace
+
+    url = url or settings.bus
+    if not url:
+        return None
+    schemes = ("nats://", "tls://")
+    if not all(one.startswith(schemes) for one in url.split(",")):
+        _fail("BANYAN_BUS is nats://HOST:PORT or tls://HOST:PORT, several with commas between")
+    if find_spec("nats") is None:
+        _fail("the bus needs nats-py: pip install 'banyan-migration[bus]'")
+    return BusPlace(
+        url=url,
+        stream=settings.bus_stream,
+        credentials=settings.bus_credentials,
+        max_bytes=settings.bus_max_bytes,
+        max_age_s=settings.bus_max_age_s,
+        ack_wait_s=settings.bus_ack_wait_s,
+        replicas=settings.bus_replicas,
+    )
 
 
 def _table(config: Path | None) -> RoutingTable:

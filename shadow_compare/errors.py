@@ -11,6 +11,14 @@ class EvidenceUnavailable(CompareError):
     """The evidence store did not answer; nothing is lost, try again."""
 
 
+class BusUnavailable(CompareError):
+    """The bus did not answer, or had no room; nothing is lost, try again."""
+
+
+class BusRefused(CompareError):
+    """The bus will not do what is asked until somebody changes its settings or ours."""
+
+
 class UnreadableError(CompareError):
     """An answer cannot be read in a way that comparing could rely on."""
 

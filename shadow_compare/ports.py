@@ -19,6 +19,7 @@ from shadow_compare.core.evidence import (
 )
 from shadow_compare.core.groups import GroupQuery, GroupStory, Kept
 from shadow_compare.core.life import Wish
+from shadow_compare.core.note import Note
 
 
 class EvidenceReader(Protocol):
@@ -117,11 +118,13 @@ class RunState:
         alive: more frames of it may come.
         counters: the proxy's own, by name.
         passed: what the bus has let go of, when the source is a bus.
+        ends: the loss that frames which never came are booked under once it is not alive.
     """
 
     alive: bool
     counters: Mapping[str, int]
     passed: Passed | None = None
+    ends: str = "crash"
 
 
 class FrameSource(Protocol):
@@ -129,7 +132,14 @@ class FrameSource(Protocol):
 
     A frame may come again until it is released, here or at another comparer of the same
     source; the evidence counts it once.
+
+    Attributes:
+        removed: the loss for a run that is no longer held and was not seen to end; None
+            when another comparer may have seen it.
     """
+
+    @property
+    def removed(self) -> str | None: ...
 
     async def read(self, max_frames: int) -> Sequence[tuple[Checkpoint, Frame]]:
         """The next frames, in order within each run, each with the place behind it.
@@ -157,6 +167,38 @@ class FrameSource(Protocol):
 
     async def close(self) -> None:
         """Let another comparer read."""
+        ...
+
+
+class FrameSink(Protocol):
+    """A bus as the one who fills it sees it. One task at a time."""
+
+    async def notes(self) -> Mapping[str, Note]:
+        """What was last told of each run.
+
+        Raises:
+            BusUnavailable: safe to try again.
+        """
+        ...
+
+    async def send(self, frames: Sequence[Frame]) -> Sequence[Frame]:
+        """Store frames; safe to repeat with the same ones, which are stored once.
+
+        Returns:
+            Those that are larger than the bus takes, and were left out.
+
+        Raises:
+            BusUnavailable: some of them may be stored, send all of them again.
+            BusRefused: trying again will not help.
+        """
+        ...
+
+    async def tell(self, run: str, note: Note) -> None:
+        """Store what is known of a run, in the place of what was told before.
+
+        Raises:
+            BusUnavailable, BusRefused: as above.
+        """
         ...
 
 

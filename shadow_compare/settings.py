@@ -24,6 +24,14 @@ class CompareSettings(BaseSettings):
         shadow_rate: questions a second to one side.
         shadow_max_age_s: exchanges older than this are lost as stale.
         shadow_body_limit: bytes of the other side's answer that are read.
+        bus: URL of a NATS server that frames travel over; without one they stay in the
+            spool (BANYAN_BUS).
+        bus_credentials: a NATS credentials file (BANYAN_BUS_CREDENTIALS).
+        bus_stream: name of the stream (BANYAN_BUS_STREAM).
+        bus_max_bytes: frames that may wait on the bus, in bytes.
+        bus_max_age_s: how long a frame may wait there.
+        bus_ack_wait_s: how long a comparer that is silent keeps what it took.
+        bus_replicas: servers of the cluster that hold each frame.
     """
 
     model_config = SettingsConfigDict(env_prefix="BANYAN_", extra="ignore")
@@ -37,6 +45,14 @@ class CompareSettings(BaseSettings):
     shadow_rate: float = Field(500.0, gt=0)
     shadow_max_age_s: float = Field(900.0, gt=0)
     shadow_body_limit: int = Field(1024 * 1024, ge=1_024)
+
+    bus: str = ""
+    bus_credentials: Path | None = None
+    bus_stream: str = Field("BANYAN", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    bus_max_bytes: int = Field(1024**3, ge=1024 * 1024)
+    bus_max_age_s: float = Field(86_400.0, ge=1, le=14 * 86_400)
+    bus_ack_wait_s: float = Field(30.0, ge=1, le=600)
+    bus_replicas: int = Field(1, ge=1, le=5)
 
     def evidence_url(self) -> str:
         """The evidence's URL, the default filled in."""

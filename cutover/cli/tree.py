@@ -14,6 +14,7 @@ COMMANDS: Mapping[str, str] = {
     "demo": "cutover.cli.platform:demo",
     "proxy": "proxy.cli:serve",
     "compare": "shadow_compare.cli:compare",
+    "ship": "shadow_compare.cli:ship",
     "core": "legacy_adapters.cli:core",
     "room": "cutover.cli.room:room",
     "backfill": "legacy_adapters.cli:backfill",

@@ -30,11 +30,13 @@ def house_of(settings: CutoverSettings, workers: int = 1) -> House:
 def demo_house_of(settings: CutoverSettings) -> House:
     """The demo's house: embedded databases, in `demo` below the state directory.
 
-    Databases that the environment names belong to somebody; the demo leaves them alone.
+    Databases and a bus that the environment names belong to somebody; the demo leaves them
+    alone.
     """
     var = settings.var / "demo"
     evidence = f"sqlite+aiosqlite:///{var / 'evidence.sqlite3'}"
-    env = {k: v for k, v in settings.environment.items() if not k.endswith("_DATABASE")}
+    foreign = ("_DATABASE", "_BUS")
+    env = {k: v for k, v in settings.environment.items() if not k.endswith(foreign)}
     return house_of(replace(settings, var=var, evidence_database=evidence, environment=env))
 
 

@@ -78,6 +78,11 @@ class House:
         args = ("compare", "--config", str(self.applied), "--spool", str(self.spool))
         return replace(self._service("comparer", args, (), None), nice=5)
 
+    def shipper(self) -> Service:
+        """Moves captures from the spool to the bus; it has no port."""
+        args = ("ship", "--spool", str(self.spool))
+        return replace(self._service("shipper", args, (), None), nice=5)
+
     def room(self) -> Service:
         """The control room."""
         port = self.ports.room
@@ -89,7 +94,8 @@ class House:
 
     def all(self) -> tuple[Service, ...]:
         """Everything of `banyan up`, in the order in which it starts."""
-        return (self.core(), self.proxy(), self.comparer(), self.room())
+        shipper = (self.shipper(),) if self.env.get("BANYAN_BUS") else ()
+        return (self.core(), self.proxy(), *shipper, self.comparer(), self.room())
 
     def url(self, name: str, path: str) -> str:
         """URL of a path of one of the services."""

@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from shadow_compare.core.batch import Judged
+from shadow_compare.edge.ship_metrics import ShipCounters
 
 
 class PrometheusMeter:
@@ -47,7 +48,9 @@ class PrometheusMeter:
 
 
 @asynccontextmanager
-async def serve_metrics(meter: PrometheusMeter, host: str, port: int) -> AsyncIterator[int]:
+async def serve_metrics(
+    meter: PrometheusMeter | ShipCounters, host: str, port: int
+) -> AsyncIterator[int]:
     """Answer GET /metrics and /healthz. Yields the port, which was chosen when 0 was given.
 
     Raises:
@@ -60,6 +63,8 @@ async def serve_metrics(meter: PrometheusMeter, host: str, port: int) -> AsyncIt
         )
 
     async def healthz(_request: web.Request) -> web.Response:
+        if isinstance(meter, ShipCounters) and meter.problem is not None:
+            return web.Response(status=503, text=f"{meter.problem}\n")
         return web.Response(text="ok\n")
 
     app = web.Application()

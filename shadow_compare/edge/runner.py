@@ -15,12 +15,14 @@ from proxy.core import Redactor
 from proxy.errors import RoutingFileError
 from proxy.routing import KeyKind, RoutingTable
 from proxy.storage import redaction_key
+from proxy.storage.runs import KEY_FILE
 from proxy.storage.tables import TableWatcher
 from shadow_compare.edge.asker import HttpAsker, Limits
+from shadow_compare.edge.bus_place import BusPlace
 from shadow_compare.edge.metrics import PrometheusMeter, serve_metrics
 from shadow_compare.edge.spool import SpoolSource
-from shadow_compare.errors import EvidenceUnavailable
-from shadow_compare.ports import EvidenceWriter
+from shadow_compare.errors import BusUnavailable, CompareError, EvidenceUnavailable
+from shadow_compare.ports import EvidenceWriter, FrameSource
 from shadow_compare.service.comparer import Comparer, Gear
 
 IDLE_S = 0.2
@@ -35,6 +37,7 @@ class Job:
     Attributes:
         config: the routing table in force; watched.
         spool: the proxy's spool directory.
+        bus: where frames come from instead; the spool is then only looked at for its key.
         key: redaction key; None when it lies in the spool.
         once: end when the spool holds no more frames.
         listen: host and port for metrics, or None.
@@ -46,6 +49,7 @@ class Job:
     key: bytes | None
     limits: Limits
     max_age_s: float
+    bus: BusPlace | None = None
     once: bool = False
     listen: tuple[str, int] | None = None
 
@@ -76,20 +80,22 @@ async def run(job: Job, writer: EvidenceWriter) -> None:
     """
     watcher = TableWatcher(job.config)
     table = watcher.load()
-    with _stop_on_signals() as stop:
-        if not await _spool_appears(job, stop):
+    with stop_on_signals() as stop:
+        if job.bus is None and not await spool_appears(job.spool, stop, once=job.once):
             return
         async with AsyncExitStack() as stack:
             meter = PrometheusMeter()
             if job.listen is not None:
                 port = await stack.enter_async_context(serve_metrics(meter, *job.listen))
                 log.info("metrics at http://%s:%d/metrics", job.listen[0], port)
-            checkpoints = await writer.checkpoints()
-            source = await asyncio.to_thread(SpoolSource, job.spool, checkpoints)
+            key = await _key(job)
+            try:
+                source = await _source(job, writer, stack, stop)
+            except BusUnavailable:
+                if not stop.is_set():
+                    raise
+                return
             stack.push_async_callback(source.close)
-            key = job.key
-            if key is None:
-                key = await asyncio.to_thread(redaction_key, job.spool)
             asker = HttpAsker(table.stores, _redactor(key, table), job.limits)
             stack.push_async_callback(asker.close)
             gear = Gear(source, writer, asker, WallClock(), meter)
@@ -100,10 +106,42 @@ async def run(job: Job, writer: EvidenceWriter) -> None:
                 comparer.use(new)
                 log.info("judging by table %s", new.revision)
 
-            log.info("comparing what %s holds by table %s", job.spool, table.revision)
+            place = job.spool if job.bus is None else job.bus.shown
+            log.info("comparing what %s holds by table %s", place, table.revision)
             async with _watching(watcher, use):
                 await _go_round(comparer, stop, once=job.once)
             log.info("stopped; everything read is stored")
+
+
+async def _source(
+    job: Job, writer: EvidenceWriter, stack: AsyncExitStack, stop: asyncio.Event
+) -> FrameSource:
+    if job.bus is None:
+        checkpoints = await writer.checkpoints()
+        return await asyncio.to_thread(SpoolSource, job.spool, checkpoints)
+    # Whoever keeps its frames on the disk needs no library for a bus.
+    from shadow_compare.edge.bus import open_bus  # noqa: PLC0415
+    from shadow_compare.edge.bus_source import nats_source  # noqa: PLC0415
+
+    bus = await stack.enter_async_context(
+        open_bus(job.bus, "compare", lambda: not stop.is_set() and not job.once)
+    )
+    return await stack.enter_async_context(nats_source(bus))
+
+
+async def _key(job: Job) -> bytes:
+    """The proxy's redaction key.
+
+    It never travels over a bus: who reads the bus could then try out whom a mark hides.
+    """
+    if job.key is not None:
+        return job.key
+    if job.bus is not None and not await asyncio.to_thread((job.spool / KEY_FILE).exists):
+        raise CompareError(
+            f"there is no redaction key: set BANYAN_REDACTION_KEY to the proxy's, or --spool to "
+            f"a spool of its that holds {KEY_FILE}"
+        )
+    return await asyncio.to_thread(redaction_key, job.spool)
 
 
 async def _go_round(comparer: Comparer, stop: asyncio.Event, *, once: bool) -> None:
@@ -119,25 +157,26 @@ async def _go_round(comparer: Comparer, stop: asyncio.Event, *, once: bool) -> N
             continue
         if once:
             return
-        await _wait(stop, IDLE_S)
+        await pause(stop, IDLE_S)
 
 
-async def _spool_appears(job: Job, stop: asyncio.Event) -> bool:
+async def spool_appears(spool: Path, stop: asyncio.Event, *, once: bool) -> bool:
     """Wait for the spool directory. False when told to stop, or when `once` will not wait."""
-    if await asyncio.to_thread(job.spool.is_dir):
+    if await asyncio.to_thread(spool.is_dir):
         return True
-    if job.once:
-        log.warning("there is no spool at %s; nothing to compare", job.spool)
+    if once:
+        log.warning("there is no spool at %s; nothing to do", spool)
         return False
-    log.warning("waiting for the spool %s; a proxy makes it when it starts", job.spool)
-    while not await asyncio.to_thread(job.spool.is_dir):
-        await _wait(stop, IDLE_S)
+    log.warning("waiting for the spool %s; a proxy makes it when it starts", spool)
+    while not await asyncio.to_thread(spool.is_dir):
+        await pause(stop, IDLE_S)
         if stop.is_set():
             return False
     return True
 
 
-async def _wait(stop: asyncio.Event, seconds: float) -> None:
+async def pause(stop: asyncio.Event, seconds: float) -> None:
+    """Wait, or less long when told to stop."""
     try:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:
@@ -160,7 +199,8 @@ async def _watching(
 
 
 @contextmanager
-def _stop_on_signals() -> Iterator[asyncio.Event]:
+def stop_on_signals() -> Iterator[asyncio.Event]:
+    """An event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     signals = (signal.SIGTERM, signal.SIGINT)

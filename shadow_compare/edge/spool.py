@@ -22,6 +22,8 @@ class SpoolSource:
         SpoolBusy: another comparer reads this spool.
     """
 
+    removed = "spool_removed"
+
     def __init__(self, directory: Path, checkpoints: Mapping[str, Checkpoint]) -> None:
         self._reader = SpoolReader(directory, _positions(checkpoints))
         self._damaged = 0

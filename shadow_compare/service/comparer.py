@@ -159,11 +159,14 @@ class Comparer:
         self, runs: Mapping[str, RunState], taken: Sequence[tuple[Checkpoint, Frame]]
     ) -> dict[str, str]:
         """Runs that end with this batch, and what to book their missing frames under."""
-        closed = dict.fromkeys(self._known - runs.keys() - self._gone, "spool_removed")
+        closed: dict[str, str] = {}
+        if self._source.removed is not None:
+            missing = self._known - runs.keys() - self._gone
+            closed |= dict.fromkeys(missing, self._source.removed)
         if len(taken) < self._batch_size:
             read = {frame.run for _, frame in taken}
-            dead = {run for run, state in runs.items() if not state.alive}
-            closed |= dict.fromkeys(dead - read - self._gone, "crash")
+            dead = {run: state.ends for run, state in runs.items() if not state.alive}
+            closed |= {run: dead[run] for run in dead.keys() - read - self._gone}
         self._known = set(runs)
         return closed
 

@@ -36,6 +36,8 @@ class FakeSpool:
 class FakeSource:
     """Implements ports.FrameSource: a checkpoint's offset counts frames."""
 
+    removed = "spool_removed"
+
     def __init__(self, spool: FakeSpool, checkpoints: Mapping[str, Checkpoint]) -> None:
         self._spool = spool
         self._at = {run: checkpoint.offset for run, checkpoint in checkpoints.items()}

@@ -33,6 +33,7 @@ class Tool:
 
 TOOLS = (
     Tool("chromium", "chromium", "the browser tests (tests/e2e)"),
+    Tool("nats-server", "nats-server", "the bus (tests/contract, tests/integration)"),
     Tool("promtool", "prometheus", "the checks of the Prometheus rules (tests/unit/deploy)"),
 )
 BENCH_TOOLS = (
