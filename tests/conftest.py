@@ -12,6 +12,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.nats import nats_server
 from tests.support.postgres import embedded_postgres
 
 settings.register_profile("dev", max_examples=60, deadline=None)
@@ -65,6 +66,13 @@ def postgres_url(postgres_port: int) -> Iterator[str]:
     asyncio.run(execute(f"CREATE DATABASE {name}"))
     yield f"postgresql+asyncpg://postgres@127.0.0.1:{postgres_port}/{name}"
     asyncio.run(execute(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def nats_url() -> Iterator[str]:
+    """URL of one NATS server with JetStream for the whole session; tests name their streams."""
+    with nats_server() as server:
+        yield server.url
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
