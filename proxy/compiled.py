@@ -44,6 +44,7 @@ MODULES = (
     "proxy.core.sensitive",
     "proxy.core.shapes",
     "proxy.edge.capture",
+    "proxy.edge.captured",
     "proxy.edge.choice",
     "proxy.edge.client",
     "proxy.edge.context",
@@ -62,6 +63,7 @@ MODULES = (
     "proxy.routing.plans",
     "proxy.routing.stay",
     "proxy.routing.table",
+    "proxy.storage.writer",
 )
 _HOME = Path(__file__).parents[1]
 _MANIFEST = "manifest.json"

@@ -38,6 +38,7 @@ _KEPT = frozenset((Kind.PLAIN, Kind.HOST, Kind.LENGTH, Kind.SERVED_BY))
 _NOTHING: frozenset[str] = frozenset()
 _REMEMBERED = 2_048
 _REMEMBERED_BYTES = 256
+_REPEATED_BYTES = 2_048
 
 
 class RefusedError(ProxyError):
@@ -58,10 +59,31 @@ class RefusedError(ProxyError):
 _Line = tuple[str, bytes, int, str, str]
 
 
+class Fields:
+    """The fields of a request, as read. Most clients repeat them byte for byte in their
+    next request on the same connection; then they mean what they meant before.
+
+    Attributes:
+        block: as received, each line with its CRLF.
+        lines: what of it is passed on.
+        reader: who read them, by what it looks for.
+    """
+
+    def __init__(self, request: Request, block: bytes, reader: FieldReader) -> None:
+        self.block = block
+        self.lines = request.lines
+        self.host = request.host
+        self.lookup = request.lookup
+        self.keep_alive = request.keep_alive
+        self.reader = reader
+
+
 class Request:
     """What a head says, read in the one way that is left.
 
     Attributes:
+        fields: for `read_request` of the connection's next head; None when they say
+            something of this one request alone, such as the length of its body.
         start: request line for a store without a prefix, with its CRLF.
         target: path and query in origin form, as received.
         lines: the fields that are passed on, as received, each line with its CRLF.
@@ -80,6 +102,7 @@ class Request:
     def __init__(
         self, start: bytes, line: _Line, lines: bytes, host: bytes | None, lookup: dict[str, str]
     ) -> None:
+        self.fields: Fields | None = None
         self.start = start
         self.method, self.target, self.minor, self.path, self.query = line
         self.lines = lines
@@ -168,7 +191,12 @@ def _other_method(method: bytes) -> str:
 
 
 def read_request(
-    head: bytes, reader: FieldReader, limits: Limits, *, is_trusted: bool = False
+    head: bytes,
+    reader: FieldReader,
+    limits: Limits,
+    *,
+    is_trusted: bool = False,
+    before: Fields | None = None,
 ) -> Request:
     """Read a head and put it in order.
 
@@ -177,10 +205,34 @@ def read_request(
         reader: reads the fields, and tells those that `decide` looks at.
         limits: for the target, the number of fields and the size of the body.
         is_trusted: the peer is a proxy whose X-Forwarded fields are believed.
+        before: of the last request on this connection.
 
     Raises:
         RefusedError: 400, 413, 414, 417, 431, 501, 505.
     """
+    if before is not None and before.reader is reader:
+        request = _repeated(head, limits, before)
+        if request is not None:
+            return request
+    return _read(head, reader, limits, is_trusted=is_trusted)
+
+
+def _repeated(head: bytes, limits: Limits, fields: Fields) -> Request | None:
+    """A request whose fields are those of the one before it, None when they are not."""
+    cut = head.find(b"\r\n")
+    if head[cut + 2 : -2] != fields.block:
+        return None
+    start = head[:cut]
+    line = _remembered(fields.reader.starts, start, limits.target_bytes)
+    if line[2] == 0 or line[1][:1] != b"/":
+        return None
+    request = Request(start + b"\r\n", line, fields.lines, fields.host, fields.lookup)
+    request.keep_alive = fields.keep_alive
+    request.fields = fields
+    return request
+
+
+def _read(head: bytes, reader: FieldReader, limits: Limits, *, is_trusted: bool) -> Request:
     lines = head[:-4].split(b"\r\n")
     start = lines.pop(0)
     line = _remembered(reader.starts, start, limits.target_bytes)
@@ -210,7 +262,14 @@ def read_request(
         gone += _not_passed(request, special)
     if gone:
         request.lines = left(block, lines, gone, names)
+    request.fields = None if special else _repeatable(request, block, reader)
     return request
+
+
+def _repeatable(request: Request, block: bytes, reader: FieldReader) -> Fields | None:
+    """What the connection's next request may say again."""
+    is_small = len(block) <= _REPEATED_BYTES
+    return Fields(request, block, reader) if is_small and request.minor else None
 
 
 def _request(

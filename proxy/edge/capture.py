@@ -96,6 +96,9 @@ class CaptureQueue:
         self._queue_bytes = limits.queue_bytes
         self._counters = counters
         self._places: dict[tuple[object, ...], _Place] = {}
+        self._last: Decision | None = None
+        self._last_redaction = ""
+        self._last_place: _Place | None = None
         self._ready: deque[tuple[Packed, _Place]] = deque()
         self._large: deque[_Large] = deque()
         self._returned: deque[tuple[_Place, str]] = deque()
@@ -162,6 +165,9 @@ class CaptureQueue:
         self._counters.add(DROPPED, place.domain, place.route, reason)
 
     def _place(self, decision: Decision, redaction: str = "") -> _Place:
+        place = self._last_place
+        if place is not None and decision is self._last and redaction == self._last_redaction:
+            return place
         # Members of an enumeration are hashed slowly, and live for ever.
         key = (
             decision.route,
@@ -179,6 +185,7 @@ class CaptureQueue:
             if len(self._places) >= _PLACES:  # many tables ago
                 self._places.clear()
             self._places[key] = place
+        self._last, self._last_redaction, self._last_place = decision, redaction, place
         return place
 
     def _new_place(self, decision: Decision, redaction: str) -> _Place:

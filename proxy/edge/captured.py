@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 import msgspec
 
@@ -12,29 +13,35 @@ from proxy.storage import Stored, pack
 
 log = logging.getLogger(__name__)
 
+_NO_BODY: Final[list[bytes]] = []
 
-class Capture(msgspec.Struct, gc=False):
-    """One exchange. Belongs to the event loop until it is offered.
+
+class Capture:
+    """One exchange. Belongs to the event loop until it is offered. A plain class, because
+    it is made for each exchange.
 
     Attributes:
         room: bytes of both bodies that may still be kept.
+        is_own_id: the proxy made the request id up, so nothing personal is in it.
         request_head: as it went to the store.
         answer_lines: header lines of the answer, each with its CRLF.
     """
 
-    decision: Decision
-    redactor: Redactor
-    request_id: str
-    room: int
-    method: str = ""
-    target: bytes = b""
-    request_head: bytes = b""
-    status: int = 0
-    answer_lines: bytes = b""
-    at_us: int = 0
-    elapsed_us: int = 0
-    request_body: list[bytes] = []
-    body: list[bytes] = []
+    def __init__(self, decision: Decision, redactor: Redactor, request_id: str, room: int) -> None:
+        self.decision = decision
+        self.redactor = redactor
+        self.request_id = request_id
+        self.room = room
+        self.is_own_id = False
+        self.method = ""
+        self.target = b""
+        self.request_head = b""
+        self.status = 0
+        self.answer_lines = b""
+        self.at_us = 0
+        self.elapsed_us = 0
+        self.request_body: list[bytes] = _NO_BODY
+        self.body: list[bytes] = _NO_BODY
 
 
 def pack_capture(
@@ -47,7 +54,9 @@ def pack_capture(
         LargeBodyError: a body's text has more than `max_decoded_bytes`.
     """
     decision, redactor = capture.decision, capture.redactor
-    request_id = redactor.text(capture.request_id)
+    request_id = capture.request_id
+    if not capture.is_own_id:
+        request_id = redactor.text(request_id)
     request = redactor.request_lines(capture.request_head.partition(b"\r\n")[2], request_id)
     answer = redactor.header_lines(capture.answer_lines)
     body = b"".join(capture.body) if capture.body else b""

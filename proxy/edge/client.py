@@ -11,7 +11,14 @@ from typing import Final, cast
 
 from proxy.core.address import is_trusted
 from proxy.core.framing import Body, ChunkedBody, FramingError, LengthBody
-from proxy.core.head import RefusedError, Request, asker_lines, check_beginning, read_request
+from proxy.core.head import (
+    Fields,
+    RefusedError,
+    Request,
+    asker_lines,
+    check_beginning,
+    read_request,
+)
 from proxy.core.problem import problem_answer
 from proxy.edge.context import Context
 from proxy.edge.counters import REFUSED
@@ -57,6 +64,7 @@ class ClientConnection:
         self._buffer = b""
         self._state: int = _State.IDLE
         self._exchange: Exchange | None = None
+        self._fields: Fields | None = None
         self._body: Body | None = None
         self._body_bytes = 0
         self._is_advancing = False
@@ -284,11 +292,16 @@ class ClientConnection:
             else:
                 head, self._buffer = buffer[:end], buffer[end:]
             request = read_request(
-                head, context.rules.fields, context.limits, is_trusted=self._is_trusted
+                head,
+                context.rules.fields,
+                context.limits,
+                is_trusted=self._is_trusted,
+                before=self._fields,
             )
         except RefusedError as refused:
             self._refuse(refused.status, refused.detail)
             return False
+        self._fields = request.fields
         self._state = _State.BUSY
         exchange = self._exchange = Exchange(self, context, request)
         if request.has_body:

@@ -49,20 +49,15 @@ class Mirror:
         elapsed_us: int,
     ) -> None:
         """Hand the complete exchange over."""
-        self._captures.take(
-            Capture(
-                decision,
-                self._redactor,
-                request_id.decode("ascii"),
-                self._room,
-                request.method,
-                request.target,
-                head,
-                answer.status,
-                answer.lines,
-                time.time_ns() // 1_000,
-                elapsed_us,
-                self._request_body,
-                self._body,
-            )
-        )
+        capture = Capture(decision, self._redactor, request_id.decode("ascii"), self._room)
+        capture.is_own_id = request.request_id is None
+        capture.method = request.method
+        capture.target = request.target
+        capture.request_head = head
+        capture.status = answer.status
+        capture.answer_lines = answer.lines
+        capture.at_us = time.time_ns() // 1_000
+        capture.elapsed_us = elapsed_us
+        capture.request_body = self._request_body
+        capture.body = self._body
+        self._captures.take(capture)

@@ -67,6 +67,13 @@ def _of(head: RequestHead, table: RoutingTable, plan: Plan | Nobody) -> Decision
 
 def _decided(head: RequestHead, table: RoutingTable, plan: Plan) -> Decision:
     shopper = _shopper(head.headers, table.readers) if table.readers else None
+    if (
+        shopper is None
+        and plan.mirrored is not None
+        and not table.uses_tickets
+        and SHADOW_HEADER not in head.headers
+    ):
+        return plan.mirrored
     side, why, slot = plan.side, plan.why, None
     if plan.draws:
         if shopper is None and table.draws_by_ticket and head.ticket is not None:

@@ -10,7 +10,16 @@ from typing import ClassVar
 from proxy.routing.decision import Decision, Unmirrored, Why
 from proxy.routing.kill import Kill
 from proxy.routing.matcher import Candidate
-from proxy.routing.model import Domain, Pilot, PinPolicy, Route, Side, Stage, Writes
+from proxy.routing.model import (
+    BASIS_POINTS,
+    Domain,
+    Pilot,
+    PinPolicy,
+    Route,
+    Side,
+    Stage,
+    Writes,
+)
 
 UNMATCHED = "unmatched"
 _STAGES = tuple(Stage)
@@ -46,6 +55,8 @@ class Plan:
 
     Attributes:
         fixed: the whole decision, where no request can change it.
+        mirrored: the same for requests without a shopper key, where nothing else can
+            change it; None where a share, a sample or a pin decides.
         side: who answers, as long as no share is drawn.
         shadow: who is asked too; None in stages without a mirror, and for writes of a
             domain that does not mirror them.
@@ -67,6 +78,7 @@ class Plan:
         "ends",
         "fallback",
         "fixed",
+        "mirrored",
         "needs_core",
         "noise_bp",
         "pilots",
@@ -124,6 +136,10 @@ class Plan:
         self.fixed: Decision | None = None
         if not (self.draws or self.shadow or self.pin or ends):
             self.fixed = self.settled(None, self.unmirrored)
+        self.mirrored: Decision | None = None
+        is_whole = self.sample_bp == BASIS_POINTS and not self.noise_bp
+        if self.shadow is not None and is_whole and not (self.draws or self.pin or ends):
+            self.mirrored = self.settled(None, None)
 
     def settled(self, shopper: str | None, unmirrored: Unmirrored | None) -> Decision:
         """The decision of a stage that draws nothing."""

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-import msgspec
-
 from proxy.core.frame import Frame
 from proxy.storage.account import DROPPED, SPOOLED, counter_name
 from proxy.storage.records import HEAD_BYTES, checksum, payload_of, stamp
@@ -49,7 +47,8 @@ class Packed(NamedTuple):
     slot: int
 
 
-class Written(msgspec.Struct, frozen=True):
+@dataclass(frozen=True)
+class Written:
     """How far an append came.
 
     Attributes:

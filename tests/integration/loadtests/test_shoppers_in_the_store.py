@@ -185,7 +185,8 @@ def test_a_store_that_dies_is_a_failure_and_not_a_crash(tmp_path: Path) -> None:
         assert "shopper_crash" not in told["steps"]
         # A store may die between two requests, or in the middle of an answer.
         expected = re.compile(r"\w+: no (whole )?answer: ")
-        assert all(expected.match(reason) for reason in told["failure_reasons"])
+        odd = [reason for reason in told["failure_reasons"] if not expected.match(reason)]
+        assert odd == []
 
 
 def test_a_shop_that_nobody_opened_is_one_clear_line(tmp_path: Path) -> None:

@@ -52,7 +52,8 @@ class Desk:
 
     def capture(self, body: bytes = b"{}", lines: bytes = b"") -> Capture:
         room = self.queue.body_bytes - len(body)
-        capture = Capture(decision(), REDACTOR, "r1", room, body=[body])
+        capture = Capture(decision(), REDACTOR, "r1", room)
+        capture.body = [body]
         capture.method, capture.target, capture.status = "GET", b"/x/", 200
         capture.request_head = b"GET /x/ HTTP/1.1\r\nHost: shop\r\nX-Request-ID: r1\r\n\r\n"
         capture.answer_lines = lines
