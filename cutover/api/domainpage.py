@@ -138,7 +138,8 @@ def _gate_words(domain: Domain) -> str:
         return "No parity gate is set."
     return (
         f"At least {plain_percent(gate.min_ppm)} equal, {plain_percent(gate.confidence_bp * 100)} "
-        f"sure, from {count(gate.samples)} comparisons or more; at most "
+        f"sure, from {count(gate.samples)} samples or more, and as much of each stratum with "
+        f"{plain_percent(gate.min_weight_ppm)} of them; at most "
         f"{plain_percent(gate.max_loss_ppm)} of mirrored exchanges lost."
     )
 

@@ -11,7 +11,7 @@ from cutover.api.figures import count, counted, percent_of_ppm, plain_percent
 from cutover.core.gate import Findings, judge
 from cutover.core.stages import next_steps, position
 from proxy.routing import Domain, ParityGate, Stage
-from shadow_compare.core.confidence import samples_needed
+from shadow_compare.core.anytime import anytime_samples_needed
 from shadow_compare.core.evidence import DomainEvidence, MismatchGroup, Parity
 
 
@@ -38,7 +38,7 @@ class ParityLine:
     Attributes:
         known: False while there is too little to say how equal the sides are.
         so_far: what is seen besides the bound, "" when there is nothing to add.
-        compared: comparisons so far; `needed` are asked for before the bound counts.
+        samples: distinct ones so far; `needed` are asked for before the bound counts.
     """
 
     known: bool
@@ -46,7 +46,7 @@ class ParityLine:
     figure: str
     tail: str
     so_far: str
-    compared: int
+    samples: int
     needed: int
 
     @property
@@ -66,8 +66,8 @@ class GateLine:
 
 @lru_cache(maxsize=256)
 def needed_for(gate: ParityGate) -> int:
-    """Comparisons until a spotless record passes: the count asked for, or what proof takes."""
-    return max(gate.samples, samples_needed(gate.min_ppm, gate.confidence_bp) or 0)
+    """Samples until a spotless record passes: the count asked for, or what proof takes."""
+    return max(gate.samples, anytime_samples_needed(gate.min_ppm, gate.confidence_bp) or 0)
 
 
 def parity_line(parity: Parity, gate: ParityGate | None) -> ParityLine:
@@ -75,21 +75,21 @@ def parity_line(parity: Parity, gate: ParityGate | None) -> ParityLine:
     figure = percent_of_ppm(parity.lower_ppm)
     tail = (
         f" equal ({plain_percent(parity.confidence_bp * 100)} sure, "
-        f"{counted(parity.compared, 'comparison')})"
+        f"{counted(parity.samples, 'sample')})"
     )
-    compared, needed = parity.compared, needed_for(gate) if gate else 1
-    if compared >= needed:
+    samples, needed = parity.samples, needed_for(gate) if gate else 1
+    if samples >= needed:
         return ParityLine(
             known=True, lead="at least ", figure=figure, tail=tail, so_far=_seen(parity),
-            compared=compared, needed=needed,
+            samples=samples, needed=needed,
         )  # fmt: skip
     unknown = ParityLine(
         known=False,
         lead="",
         figure="not enough data yet",
-        tail=f" ({count(compared)} of about {count(needed)})",
-        so_far=f"so far at least {figure}{tail}" if compared else "",
-        compared=compared,
+        tail=f" ({count(samples)} of about {count(needed)})",
+        so_far=f"so far at least {figure}{tail}" if samples else "",
+        samples=samples,
         needed=needed,
     )
     if needed > 1:

@@ -71,7 +71,7 @@ def card_twin(card: Card) -> dict[str, Any]:
         else asdict(evidence.overall)
         | {
             "known": parity.known,
-            "compared": parity.compared,
+            "compared": evidence.overall.compared,
             "needed": parity.needed,
             "ratio_ppm": evidence.overall.ratio_ppm,
             "sentence": parity.sentence,

@@ -89,9 +89,9 @@ def _parity_text(domain: DomainStatus) -> str:
     from cutover.core.gate import percent
 
     parity = domain.parity
-    if parity is None or not parity.compared:
+    if parity is None or not parity.samples:
         return "-"
-    return f">= {percent(parity.lower_ppm)} of {parity.compared:,}"
+    return f">= {percent(parity.lower_ppm)} of {parity.samples:,}"
 
 
 def _footer(found: Status, config_problem: str | None) -> list[str]:
@@ -166,6 +166,8 @@ def _domain_value(domain: DomainStatus) -> dict[str, Any]:
         if parity is None
         else {
             "compared": parity.compared,
+            "samples": parity.samples,
+            "unequal": parity.unequal,
             "mismatched": parity.mismatched,
             "ratio_ppm": parity.ratio_ppm,
             "lower_ppm": parity.lower_ppm,

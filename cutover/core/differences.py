@@ -92,7 +92,8 @@ def gate_text(domain: Domain) -> str:
         return "none, by gates: {}" if domain.ungated else "not set"
     return (
         f"{percent(gate.min_ppm)} at {percent(gate.confidence_bp * 100)} confidence,"
-        f" {gate.samples:,} comparisons, loss up to {percent(gate.max_loss_ppm)}"
+        f" {gate.samples:,} samples, strata from {percent(gate.min_weight_ppm)},"
+        f" loss up to {percent(gate.max_loss_ppm)}"
     )
 
 

@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
+from cutover.core.strata import Rest, Verdict, Weighed, rest_of, verdict_of, weigh
 from proxy.routing import PPM, Domain, ParityGate
-from shadow_compare.core.confidence import lower_bound_ppm
+from shadow_compare.core.anytime import Bounds, anytime_bounds_ppm, more_needed
 from shadow_compare.core.evidence import DomainEvidence, MismatchGroup, Parity
+from shadow_compare.core.words import stratum_words
+
+__all__ = ["Findings", "Judgement", "Verdict", "judge", "percent"]
 
 #: A backlog larger than this hides what it holds: those frames may be anything.
 MAX_PENDING_PPM = 100_000
-_MORE_AT_MOST = 10_000_000
 _SHOWN = 3
-
-
-class Verdict(StrEnum):
-    """Inconclusive is not pass: it holds a step back as fail does."""
-
-    PASS = "pass"  # noqa: S105 - a verdict, not a password
-    FAIL = "fail"
-    INCONCLUSIVE = "inconclusive"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +41,8 @@ class Judgement:
         sentences: what holds the gate back and what would make it pass; for a pass, what
             was shown. Never empty.
         compared: comparisons of this epoch.
-        lower_ppm: the bound that was judged.
+        lower_ppm: the worst lower bound that was judged: the whole domain's, or that of a
+            stratum that had to show parity by itself.
         min_ppm: the bound that was asked for.
     """
 
@@ -85,24 +80,31 @@ def _judge_one(
     groups: Sequence[MismatchGroup],
 ) -> Judgement:
     parity = evidence.overall
-    equal = parity.matched + parity.accepted
-    lower_ppm = lower_bound_ppm(equal, parity.compared, gate.confidence_bp)
+    equal = parity.samples - parity.unequal
+    bounds = anytime_bounds_ppm(equal, parity.samples, gate.confidence_bp)
+    weighed = weigh(gate, {route.name for route in domain.routes}, evidence.strata)
+    rest = rest_of(gate, weighed)
     fails = [
         *_loss(gate, evidence),
         *_unreadable(gate, parity),
-        *_unequal(gate, parity, lower_ppm, groups),
-        *_worst_routes(gate, domain, evidence),
+        *_unequal(gate, parity, bounds, groups),
+        *_strata(gate, weighed, rest, Verdict.FAIL),
     ]
     waits = [
-        *_too_few(gate, parity, lower_ppm, evidence),
+        *_too_few(gate, parity, bounds, evidence),
+        *_strata(gate, weighed, rest, Verdict.INCONCLUSIVE),
+        *_repeated(gate, parity, weighed),
         *_unseen(domain, evidence),
         *_backlog(evidence),
     ]
     verdict = Verdict.FAIL if fails else Verdict.INCONCLUSIVE if waits else Verdict.PASS
+    asked = [one.bounds.lower_ppm for one in (*weighed, rest) if one and one.verdict]
+    lower_ppm = min([bounds.lower_ppm, *asked])
     shown = (
         (
             f"at least {percent(lower_ppm)} equal, {percent(gate.min_ppm)} asked"
-            f" ({percent(gate.confidence_bp * 100)} sure, {parity.compared:,} comparisons)"
+            f" ({percent(gate.confidence_bp * 100)} sure, {parity.samples:,} samples"
+            f"{_worst_of(len(asked))})"
         ),
     )
     return Judgement(
@@ -113,6 +115,10 @@ def _judge_one(
         gate.min_ppm,
         gate.confidence_bp,
     )
+
+
+def _worst_of(strata: int) -> str:
+    return f", the worst of {strata} strata" if strata > 1 else ""
 
 
 def _loss(gate: ParityGate, evidence: DomainEvidence) -> list[str]:
@@ -149,75 +155,93 @@ def _unreadable(gate: ParityGate, parity: Parity) -> list[str]:
 
 
 def _unequal(
-    gate: ParityGate, parity: Parity, lower_ppm: int, groups: Sequence[MismatchGroup]
+    gate: ParityGate, parity: Parity, bounds: Bounds, groups: Sequence[MismatchGroup]
 ) -> list[str]:
-    """Fails when equal answers alone cannot help: even if all up to the count asked were."""
-    total = max(parity.compared, gate.samples)
-    if parity.mismatched * PPM <= (PPM - gate.min_ppm) * total:
+    if verdict_of(bounds, gate) is not Verdict.FAIL:
         return []
-    found = f"{parity.mismatched:,} mismatches"
+    found = f"{parity.unequal:,} of {parity.samples:,} samples are unequal"
     if groups:
         plural = "group" if len(groups) == 1 else "groups"
         title = groups[0].title.rstrip(".")
         found = f"{len(groups)} mismatch {plural}, largest: {title} ({groups[0].count:,} times)"
     return [
         (
-            f"lower bound {percent(lower_ppm)} is below {percent(gate.min_ppm)}; {found};"
+            f"upper bound {percent(bounds.upper_ppm)} is below {percent(gate.min_ppm)}; {found};"
             " mend them, or accept them by rules and apply those first"
         )
     ]
 
 
-def _worst_routes(gate: ParityGate, domain: Domain, evidence: DomainEvidence) -> list[str]:
-    """A rare route that is often wrong must not hide behind a busy one that is right."""
-    names = {route.name for route in domain.routes}
-    bad = [
-        found
-        for found in evidence.routes
-        if found.route in names
-        and found.ratio_ppm is not None
-        and found.ratio_ppm < gate.min_ppm
-        and found.compared < evidence.overall.compared
+def _strata(
+    gate: ParityGate, weighed: Sequence[Weighed], rest: Rest | None, verdict: Verdict
+) -> list[str]:
+    """A small crowd that is often wrong must not hide behind a large one that is right."""
+    bad = [one for one in weighed if one.verdict is verdict]
+    told = [
+        f"{stratum_words(one.parity.stratum)}: "
+        + _standing(gate, one.bounds, one.parity.samples, one.parity.unequal)
+        for one in bad[:_SHOWN]
     ]
-    return [
-        f"route {found.route} is {percent(found.ratio_ppm or 0)} equal in"
-        f" {found.compared:,} comparisons, below {percent(gate.min_ppm)}"
-        for found in bad[:_SHOWN]
+    if rest is not None and rest.verdict is verdict:
+        told.append(
+            f"{rest.strata:,} strata under {percent(gate.min_weight_ppm)} each, together "
+            f"{percent(rest.weight_ppm)}: "
+            + _standing(gate, rest.bounds, rest.samples, rest.unequal)
+        )
+    more = len(bad) - _SHOWN
+    return [*told, f"{more:,} more strata; see: banyan parity --strata"] if more > 0 else told
+
+
+def _standing(gate: ParityGate, bounds: Bounds, samples: int, unequal: int) -> str:
+    asked = percent(gate.min_ppm)
+    if bounds.upper_ppm < gate.min_ppm:
+        seen = f"{unequal:,} of {samples:,} samples unequal"
+        return f"at most {percent(bounds.upper_ppm)} equal, {asked} asked ({seen})"
+    return (
+        f"at least {percent(bounds.lower_ppm)} equal, {asked} asked;"
+        f" needs {_needed(gate, samples, unequal)}"
+    )
+
+
+def _needed(gate: ParityGate, samples: int, unequal: int) -> str:
+    more = more_needed(samples - unequal, samples, gate.min_ppm, gate.confidence_bp)
+    return "more samples than can be had" if more is None else f"{more:,} more samples, all equal"
+
+
+def _repeated(gate: ParityGate, parity: Parity, weighed: Sequence[Weighed]) -> list[str]:
+    """Repeats buy no confidence, but what is wrong again and again is wrong."""
+    told = []
+    places = [("", parity.compared, parity.mismatched)]
+    places += [
+        (f"{stratum_words(one.parity.stratum)}: ", one.parity.compared, one.parity.mismatched)
+        for one in weighed
+        if one.parity.compared * PPM >= gate.min_weight_ppm * parity.compared
     ]
+    for place, compared, mismatched in places:
+        if mismatched * PPM > (PPM - gate.min_ppm) * compared:
+            told.append(
+                f"{place}{mismatched:,} of {compared:,} comparisons were unequal, allowed"
+                f" {percent(PPM - gate.min_ppm)}; few samples, asked again and again"
+            )
+    return told[:1]
 
 
 def _too_few(
-    gate: ParityGate, parity: Parity, lower_ppm: int, evidence: DomainEvidence
+    gate: ParityGate, parity: Parity, bounds: Bounds, evidence: DomainEvidence
 ) -> list[str]:
-    if parity.compared < gate.samples:
-        missing = gate.samples - parity.compared
+    if parity.samples < gate.samples:
+        missing = gate.samples - parity.samples
         silent = evidence.heartbeat_s is None
         hint = "; the comparer has not reported yet, is banyan compare running?" if silent else ""
-        return [
-            f"needs {missing:,} more comparisons ({parity.compared:,} of {gate.samples:,}){hint}"
-        ]
-    if lower_ppm >= gate.min_ppm:
+        return [f"needs {missing:,} more samples ({parity.samples:,} of {gate.samples:,}){hint}"]
+    if verdict_of(bounds, gate) is not Verdict.INCONCLUSIVE:
         return []
     return [
         (
-            f"lower bound {percent(lower_ppm)} is below {percent(gate.min_ppm)};"
-            f" needs {_more_needed(gate, parity):,} more comparisons, all equal"
+            f"lower bound {percent(bounds.lower_ppm)} is below {percent(gate.min_ppm)};"
+            f" needs {_needed(gate, parity.samples, parity.unequal)}"
         )
     ]
-
-
-def _more_needed(gate: ParityGate, parity: Parity) -> int:
-    """Equal comparisons that would lift the bound to the mark, found by halving."""
-    equal, compared = parity.matched + parity.accepted, parity.compared
-
-    def is_enough(more: int) -> bool:
-        return lower_bound_ppm(equal + more, compared + more, gate.confidence_bp) >= gate.min_ppm
-
-    low, high = 0, _MORE_AT_MOST
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (low, middle) if is_enough(middle) else (middle + 1, high)
-    return low
 
 
 def _unseen(domain: Domain, evidence: DomainEvidence) -> list[str]:

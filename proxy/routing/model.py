@@ -392,15 +392,18 @@ class ParityGate:
 
     Attributes:
         min_ppm: parity that must be shown, as a lower bound (999_000 = 99.9 %).
-        confidence_bp: one-sided confidence of that bound (9_500 = 95 %).
-        samples: comparisons needed at least.
+        confidence_bp: confidence of that bound (9_500 = 95 %).
+        samples: distinct pairs of shopper and request needed at least.
         max_loss_ppm: share of mirrored exchanges that may end uncompared.
+        min_weight_ppm: share of a domain's samples from which on a stratum has to show
+            the parity by itself.
     """
 
     min_ppm: int
     confidence_bp: int
     samples: int
     max_loss_ppm: int = 10_000
+    min_weight_ppm: int = 10_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -187,12 +187,12 @@ def _gates(reader: Reader, key: str, node: Node | None) -> tuple[ParityGate | No
 
 
 def _parity_gate(reader: Reader, key: str, node: Node) -> ParityGate | None:
-    fields = reader.fields(node, key, ("min", "confidence", "samples", "loss"))
+    fields = reader.fields(node, key, ("min", "confidence", "samples", "loss", "min_weight"))
     if fields is None:
         return None
-    least, loss = (
+    least, loss, weight = (
         reader.share(fields[name], f"{key}.{name}", whole=PPM) if name in fields else None
-        for name in ("min", "loss")
+        for name in ("min", "loss", "min_weight")
     )
     confidence = None
     if "confidence" in fields:
@@ -212,4 +212,5 @@ def _parity_gate(reader: Reader, key: str, node: Node) -> ParityGate | None:
         reader.note(fields["min"].line, f"{key}.min", what, "Write 99.99% or less.")
     if least is None or samples is None:
         return None
-    return ParityGate(least, confidence or 9_500, samples, 10_000 if loss is None else loss)
+    loss, weight = (10_000 if share is None else share for share in (loss, weight))
+    return ParityGate(least, confidence or 9_500, samples, loss, weight)

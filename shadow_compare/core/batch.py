@@ -13,6 +13,7 @@ from typing import NamedTuple
 from shadow_compare.core.epoch import Epoch
 from shadow_compare.core.evidence import Example
 from shadow_compare.core.pairs import RecordedPair
+from shadow_compare.core.sampling import Sample
 from shadow_compare.core.stake import Stake
 from shadow_compare.core.verdict import Outcome
 
@@ -65,6 +66,7 @@ class Judged:
             asked again.
         pair: the whole exchange, for the proof of the rules; None when it is too large.
         used: ids of the rules that accepted something in it.
+        sample: what it counts as in the statistics; None for a loss.
     """
 
     run: str
@@ -80,6 +82,7 @@ class Judged:
     noise: tuple[str, ...] | None = None
     pair: RecordedPair | None = None
     used: tuple[str, ...] = ()
+    sample: Sample | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """The epoch: what evidence is true of.
 
-Evidence is gathered under one set of rules between one release of either store. When
-any of these changes, what was seen before no longer counts, and a new epoch begins.
+Evidence is gathered under one set of rules, by one way of judging, between one release of
+either store. When any of these changes, what was seen before no longer counts, and a new
+epoch begins.
 The key is made of the content, so a change that is taken back finds its old evidence.
 """
 
@@ -15,6 +16,10 @@ from datetime import date
 
 from proxy.routing.model import CompareRule, Domain, Side, Store
 
+#: Raised by one whenever the same answers under the same rules may be judged otherwise.
+#: What an earlier comparer called equal then counts no more.
+JUDGING_VERSION = 1
+
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
@@ -22,7 +27,7 @@ class Epoch:
 
     Attributes:
         key: 12 hex digits over the domain's name, `rules` and `stores`.
-        rules: 12 hex digits over the rules in force and the compared headers.
+        rules: 12 hex digits over the rules in force, the compared headers and the judging.
         stores: 12 hex digits over both stores' addresses and releases.
         since_s: when the comparer first judged by it, seconds since 1970, UTC.
     """
@@ -40,7 +45,7 @@ def rules_in_force(domain: Domain, today: date) -> tuple[CompareRule, ...]:
 
 
 def rules_hash(domain: Domain, today: date) -> str:
-    """Name what decides a verdict: compared headers and cookies, and rules in force.
+    """Name what decides a verdict: compared headers and cookies, rules, the judging itself.
 
     Owner, reason and order do not change a verdict, so they do not change the hash. An
     expired rule is a removed rule: the day after, evidence starts anew.
@@ -51,7 +56,7 @@ def rules_hash(domain: Domain, today: date) -> str:
     )
     compared = domain.compare
     cookies = [sorted(names) for names in (compared.cookies, compared.cookie_values)]
-    return _digest([sorted(compared.headers), rules, *cookies])
+    return _digest([JUDGING_VERSION, sorted(compared.headers), rules, *cookies])
 
 
 def stores_hash(stores: Mapping[Side, Store]) -> str:

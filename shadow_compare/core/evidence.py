@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from shadow_compare.core.life import Life
+from shadow_compare.core.sampling import Stratum
 from shadow_compare.core.stake import Stake
 
 
@@ -18,12 +19,20 @@ class Parity:
 
     Attributes:
         route: route name, or None for the whole domain.
-        compared: matched + accepted + mismatched; the samples of the bound.
+        compared: matched + accepted + mismatched, repeats included.
         incomparable: one side's answer could not be read; never counted as equal.
         broken: a rule crashed; never counted as equal.
-        lower_ppm: exact one-sided lower bound on the share of equal answers, in ppm;
-            0 while nothing was compared.
-        confidence_bp: confidence of that bound in basis points.
+        lower_ppm: lower bound on the share of equal samples, in ppm, that holds however
+            often it is looked at; gates read it. 0 while there is no sample.
+        confidence_bp: confidence of every bound in basis points.
+        samples: distinct pairs of shopper and request that were compared; the bounds
+            are over these.
+        unequal: samples that were unequal at least once.
+        upper_ppm: the upper bound that belongs to `lower_ppm`.
+        exact_ppm: exact one-sided lower bound, true of a number of samples that was fixed
+            beforehand; always the more hopeful one.
+        hidden_at_most: of the comparisons, how many mismatches could pass for the live
+            side's own noise, with the same confidence; None when it was never asked twice.
     """
 
     route: str | None
@@ -34,6 +43,11 @@ class Parity:
     broken: int
     lower_ppm: int
     confidence_bp: int
+    samples: int = 0
+    unequal: int = 0
+    upper_ppm: int = 1_000_000
+    exact_ppm: int = 0
+    hidden_at_most: int | None = None
 
     @property
     def compared(self) -> int:
@@ -46,6 +60,26 @@ class Parity:
         if not self.compared:
             return None
         return (self.matched + self.accepted) * 1_000_000 // self.compared
+
+
+@dataclass(frozen=True, slots=True)
+class StratumParity:
+    """How equal two stores are in one stratum.
+
+    Attributes:
+        compared: comparisons, repeats included, of which `mismatched` were unequal.
+        samples, unequal, lower_ppm, upper_ppm, exact_ppm, confidence_bp: as in `Parity`.
+    """
+
+    stratum: Stratum
+    compared: int
+    mismatched: int
+    samples: int
+    unequal: int
+    lower_ppm: int
+    upper_ppm: int
+    exact_ppm: int
+    confidence_bp: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +238,10 @@ class DomainEvidence:
         routes: parity per route, worst first; routes never seen are absent.
         unseen: route names of the table that nothing was compared on.
         heartbeat_s: when the comparer last wrote, None when it never did.
+        strata: parity per stratum, worst first.
+        carried: samples that were there when the epoch last came into force; a change
+            that was taken back finds them again. The others are fresh.
+        in_force_since_s: when that was; None before any evidence.
     """
 
     domain: str
@@ -214,3 +252,6 @@ class DomainEvidence:
     unseen: tuple[str, ...]
     accounting: Accounting
     heartbeat_s: float | None
+    strata: tuple[StratumParity, ...] = ()
+    carried: int = 0
+    in_force_since_s: float | None = None

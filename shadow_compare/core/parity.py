@@ -3,41 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from typing import NamedTuple
 
+from proxy.routing.model import PPM
+from shadow_compare.core.anytime import anytime_bounds_ppm
 from shadow_compare.core.confidence import lower_bound_ppm
-from shadow_compare.core.evidence import Parity, TrendPoint
+from shadow_compare.core.evidence import Parity, StratumParity, TrendPoint
+from shadow_compare.core.sampling import Stratum
 
 DEFAULT_CONFIDENCE_BP = 9_500
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """How many comparisons ended in each outcome."""
+    """How many comparisons ended in each outcome, and what they were worth.
+
+    Attributes:
+        samples: distinct pairs of shopper and request among them, of which `unequal`
+            were unequal.
+        asked_twice: comparisons for which the live side was asked again; in `noisy` of
+            them it differed from itself.
+    """
 
     matched: int = 0
     accepted: int = 0
     mismatched: int = 0
     incomparable: int = 0
     broken: int = 0
+    samples: int = 0
+    unequal: int = 0
+    asked_twice: int = 0
+    noisy: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.matched + other.matched,
-            self.accepted + other.accepted,
-            self.mismatched + other.mismatched,
-            self.incomparable + other.incomparable,
-            self.broken + other.broken,
-        )
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Counts(*(ours + theirs for ours, theirs in pairs))
 
     def __sub__(self, other: Counts) -> Counts:
-        return Counts(
-            self.matched - other.matched,
-            self.accepted - other.accepted,
-            self.mismatched - other.mismatched,
-            self.incomparable - other.incomparable,
-            self.broken - other.broken,
-        )
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Counts(*(ours - theirs for ours, theirs in pairs))
 
     @property
     def equal(self) -> int:
@@ -55,8 +60,19 @@ class Counts:
         return self.compared + self.incomparable + self.broken
 
 
+class StratumCounts(NamedTuple):
+    """Of one stratum: comparisons and mismatches, samples and unequal ones."""
+
+    compared: int = 0
+    mismatched: int = 0
+    samples: int = 0
+    unequal: int = 0
+
+
 def parity(route: str | None, counts: Counts, confidence_bp: int) -> Parity:
     """The statement that these counts support."""
+    equal = counts.samples - counts.unequal
+    bounds = anytime_bounds_ppm(equal, counts.samples, confidence_bp)
     return Parity(
         route=route,
         matched=counts.matched,
@@ -64,15 +80,58 @@ def parity(route: str | None, counts: Counts, confidence_bp: int) -> Parity:
         mismatched=counts.mismatched,
         incomparable=counts.incomparable,
         broken=counts.broken,
-        lower_ppm=lower_bound_ppm(counts.equal, counts.compared, confidence_bp),
+        lower_ppm=bounds.lower_ppm,
+        confidence_bp=confidence_bp,
+        samples=counts.samples,
+        unequal=counts.unequal,
+        upper_ppm=bounds.upper_ppm,
+        exact_ppm=lower_bound_ppm(equal, counts.samples, confidence_bp),
+        hidden_at_most=hidden_at_most(counts, confidence_bp),
+    )
+
+
+def hidden_at_most(counts: Counts, confidence_bp: int) -> int | None:
+    """Mismatches that could have passed for noise: the rate of noise times the comparisons.
+
+    The rate is the upper bound on how often the live side differs from itself, so a small
+    sample of it hides much. None when the live side was never asked twice.
+    """
+    if not counts.asked_twice:
+        return None
+    quiet = counts.asked_twice - counts.noisy
+    noise_ppm = PPM - anytime_bounds_ppm(quiet, counts.asked_twice, confidence_bp).lower_ppm
+    return min(counts.compared, -(-noise_ppm * counts.compared // PPM))
+
+
+def stratum_parity(stratum: Stratum, counts: StratumCounts, confidence_bp: int) -> StratumParity:
+    """The statement that a stratum's counts support."""
+    equal = counts.samples - counts.unequal
+    bounds = anytime_bounds_ppm(equal, counts.samples, confidence_bp)
+    return StratumParity(
+        stratum=stratum,
+        compared=counts.compared,
+        mismatched=counts.mismatched,
+        samples=counts.samples,
+        unequal=counts.unequal,
+        lower_ppm=bounds.lower_ppm,
+        upper_ppm=bounds.upper_ppm,
+        exact_ppm=lower_bound_ppm(equal, counts.samples, confidence_bp),
         confidence_bp=confidence_bp,
     )
+
+
+def strata_worst_first(
+    strata: Mapping[Stratum, StratumCounts], confidence_bp: int
+) -> tuple[StratumParity, ...]:
+    """Every stratum's parity, the least sure one first."""
+    found = (stratum_parity(at, counts, confidence_bp) for at, counts in strata.items())
+    return tuple(sorted(found, key=lambda p: (p.lower_ppm, p.upper_ppm, p.stratum)))
 
 
 def worst_first(routes: Mapping[str, Counts], confidence_bp: int) -> tuple[Parity, ...]:
     """Every route's parity, the least sure one first."""
     statements = (parity(route, counts, confidence_bp) for route, counts in routes.items())
-    return tuple(sorted(statements, key=lambda p: (p.lower_ppm, -p.compared, p.route or "")))
+    return tuple(sorted(statements, key=lambda p: (p.lower_ppm, -p.samples, p.route or "")))
 
 
 def trend(
@@ -98,7 +157,8 @@ def trend(
         if not counts.compared:
             continue
         ratio_ppm = upto.equal * 1_000_000 // upto.compared
-        lower_ppm = lower_bound_ppm(upto.equal, upto.compared, confidence_bp)
+        equal = upto.samples - upto.unequal
+        lower_ppm = anytime_bounds_ppm(equal, upto.samples, confidence_bp).lower_ppm
         points.append(
             TrendPoint(at_s, counts.equal, counts.mismatched, ratio_ppm, lower_ppm, epoch)
         )

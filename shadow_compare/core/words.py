@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 
 from shadow_compare.core.evidence import Accounting, DomainEvidence, Example, Parity
+from shadow_compare.core.sampling import Served, Stratum
 
 LOSS_WORDS = {
     "body_too_large": "body too large to keep",
@@ -44,10 +45,23 @@ def percent(ppm: int) -> str:
 
 def surety(parity: Parity) -> str:
     """The bound in words, or that there is nothing to say yet."""
-    if not parity.compared:
+    if not parity.samples:
         return "not enough data yet"
     sure = percent(parity.confidence_bp * 100)
     return f"at least {percent(parity.lower_ppm)} ({sure} sure)"
+
+
+SERVED_WORDS = {
+    Served.LEGACY: "served by legacy",
+    Served.CORE: "served by the core",
+    Served.PILOT: "pilots and pinned shoppers",
+    Served.NOBODY: "without a shopper key",
+}
+
+
+def stratum_words(stratum: Stratum) -> str:
+    """A stratum's name: route, whom the answers were for, legacy's status."""
+    return f"{stratum.route}, {SERVED_WORDS[stratum.served]}, {stratum.status_class}"
 
 
 def losses(books: Accounting) -> str:
@@ -72,7 +86,7 @@ def headline(found: DomainEvidence) -> str:
         return f"{found.domain}: the comparer has not seen it yet"
     if not overall.compared:
         return f"{found.domain}: nothing compared yet under these rules and releases"
-    return f"{found.domain}: {surety(overall)} equal, {overall.compared:,} compared"
+    return f"{found.domain}: {surety(overall)} equal, {overall.samples:,} samples"
 
 
 def curl(example: Example, store_url: str) -> str:

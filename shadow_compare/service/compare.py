@@ -15,6 +15,7 @@ from shadow_compare.core.evidence import Example
 from shadow_compare.core.fingerprint import fingerprint, signatures, title
 from shadow_compare.core.judge import Exchange, Judge
 from shadow_compare.core.pairs import RecordedPair, exchange_of, recordable
+from shadow_compare.core.sampling import sample_of
 from shadow_compare.core.stake import Stake, stake_of
 from shadow_compare.core.verdict import Outcome, Verdict
 from shadow_compare.errors import AskError, UnreadableError
@@ -103,6 +104,7 @@ def _conclude(frame: Frame, plan: Plan, exchange: Exchange, other: Answer) -> Ju
         noise=_noise(plan.judge, exchange),
         pair=RecordedPair(frame, other, verdict.outcome) if recordable(frame, other) else None,
         used=_used(plan, verdict),
+        sample=sample_of(frame, exchange.legacy.status, plan.core_share_bp),
     )
 
 

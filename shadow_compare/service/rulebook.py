@@ -23,11 +23,13 @@ class Plan:
         rule_ids: path of each rule in force on the route to the ids of the rules there.
         releases: what runs on legacy and on the core; "" where the table does not say.
         value: where the money of the route stands, if a rule says so.
+        core_share_bp: of the domain, in stage canary.
     """
 
     epoch: str
     judge: Judge
     rule_ids: Mapping[str, tuple[str, ...]]
+    core_share_bp: int
     releases: tuple[str, str] = ("", "")
     value: ValueRule | None = None
 
@@ -92,4 +94,6 @@ def _plan(domain: Domain, route: Route, epoch: str, today: date, releases: tuple
     for rule in rules:
         ids[rule.path] = (*ids.get(rule.path, ()), rule_id(rule))
     value = rule_for(domain.compare.values, route.path)
-    return Plan(epoch, Judge(domain.compare.headers, rules), ids, releases, value)
+    return Plan(
+        epoch, Judge(domain.compare.headers, rules), ids, domain.core_share_bp, releases, value
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -26,7 +27,14 @@ from shadow_compare.core.evidence import (
 from shadow_compare.core.groups import GroupQuery, GroupStory, Kept
 from shadow_compare.core.latency import quantile_ms
 from shadow_compare.core.ledger import Kind, Line, accounting
-from shadow_compare.core.parity import DEFAULT_CONFIDENCE_BP, Counts, parity, trend, worst_first
+from shadow_compare.core.parity import (
+    DEFAULT_CONFIDENCE_BP,
+    Counts,
+    parity,
+    strata_worst_first,
+    trend,
+    worst_first,
+)
 from shadow_compare.errors import EvidenceUnavailable
 from shadow_compare.storage import tables
 from shadow_compare.storage.engine import reader_engine, sqlite_file
@@ -36,6 +44,7 @@ from shadow_compare.storage.groups_reader import (
     one_group,
     story_of,
 )
+from shadow_compare.storage.samples import read_strata
 from shadow_compare.storage.schema import current_revision, head_revision
 from shadow_compare.storage.tally import OUTCOME_COLUMNS
 
@@ -74,7 +83,8 @@ class SqlEvidenceReader:
             epoch = await _epoch(connection, domain.name, rules_hash(domain, today))
             routes = await _totals(connection, domain.name, epoch.key) if epoch else {}
             books = await _accounting(connection, domain.name)
-            heartbeat_s = await _heartbeat(connection, domain.name)
+            strata = await read_strata(connection, domain.name, epoch.key) if epoch else {}
+            now = await _now(connection, domain.name)
         known = {route: counts for route, counts in routes.items() if counts.judged}
         return DomainEvidence(
             domain=domain.name,
@@ -84,7 +94,10 @@ class SqlEvidenceReader:
             routes=worst_first(known, confidence_bp),
             unseen=tuple(route.name for route in domain.routes if route.name not in known),
             accounting=books,
-            heartbeat_s=heartbeat_s,
+            heartbeat_s=now.heartbeat_s if now else None,
+            strata=strata_worst_first(strata, confidence_bp),
+            carried=now.carried if now and epoch and now.epoch == epoch.key else 0,
+            in_force_since_s=now.in_force_since_s if now else None,
         )
 
     async def groups(
@@ -121,7 +134,7 @@ class SqlEvidenceReader:
 
     async def trend(self, domain: str, *, points: int = 60) -> Sequence[TrendPoint]:
         tallies = tables.tallies.c
-        sums = [sa.func.sum(tallies[name]).label(name) for name in OUTCOME_COLUMNS]
+        sums = [sa.func.sum(tallies[name]).label(name) for name in _SUMMED]
         latest = (
             sa.select(tallies.at_s, tallies.epoch, *sums)
             .where(tallies.domain == domain)
@@ -241,7 +254,7 @@ async def _totals(connection: AsyncConnection, domain: str, epoch: str) -> dict[
 
 async def _epoch_totals(connection: AsyncConnection, domain: str) -> dict[str, Counts]:
     totals = tables.totals.c
-    sums = [sa.func.sum(totals[name]).label(name) for name in OUTCOME_COLUMNS]
+    sums = [sa.func.sum(totals[name]).label(name) for name in _SUMMED]
     query = sa.select(totals.epoch, *sums).where(totals.domain == domain).group_by(totals.epoch)
     return {row.epoch: _counts(row) for row in (await connection.execute(query)).all()}
 
@@ -257,14 +270,17 @@ async def _accounting(connection: AsyncConnection, domain: str) -> Accounting:
     return accounting((Line(domain, "", Kind(row.kind), row.reason), int(row.n)) for row in rows)
 
 
-async def _heartbeat(connection: AsyncConnection, domain: str) -> float | None:
-    domains = tables.domains.c
-    query = sa.select(domains.heartbeat_s).where(domains.domain == domain)
-    return (await connection.execute(query)).scalar()
+async def _now(connection: AsyncConnection, domain: str) -> sa.Row[Any] | None:
+    query = sa.select(tables.domains).where(tables.domains.c.domain == domain)
+    return (await connection.execute(query)).first()
 
 
 def _counts(row: sa.Row[Any]) -> Counts:
-    return Counts(*(int(getattr(row, name)) for name in OUTCOME_COLUMNS))
+    return Counts(**{name: int(value) for name, value in row._mapping.items() if name in _COUNTED})
+
+
+_COUNTED = {field.name for field in dataclasses.fields(Counts)}
+_SUMMED = (*OUTCOME_COLUMNS, "samples", "unequal")
 
 
 def _latency(side: str, role: str, counts: dict[int, int]) -> Latency:

@@ -31,13 +31,16 @@ epochs = sa.Table(
     sa.Column("since_s", sa.Double, nullable=False),
 )
 
-# Which epoch a domain is in, and when a comparer last said so.
+# Which epoch a domain is in, and when a comparer last said so. `carried` samples were there
+# when it came into force.
 domains = sa.Table(
     "domains",
     metadata,
     _key("domain"),
     sa.Column("epoch", sa.Text, nullable=False),
     sa.Column("heartbeat_s", sa.Double, nullable=False),
+    _count("carried"),
+    sa.Column("in_force_since_s", sa.Double),
 )
 
 # Outcomes since the epoch began.
@@ -53,6 +56,9 @@ totals = sa.Table(
     _count("incomparable"),
     _count("broken"),
     _count("asked_twice"),
+    _count("samples"),
+    _count("unequal"),
+    _count("noisy"),
 )
 
 # The same, in intervals of ten seconds: the trend.
@@ -68,6 +74,8 @@ tallies = sa.Table(
     _count("mismatched"),
     _count("incomparable"),
     _count("broken"),
+    _count("samples"),
+    _count("unequal"),
 )
 
 # Answer times, in log-spaced buckets and intervals of five minutes.

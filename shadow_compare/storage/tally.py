@@ -26,8 +26,12 @@ OUTCOME_COLUMNS = tuple(COLUMN.values())
 Row = Mapping[str, object]
 
 
-def totals(judged: Iterable[Judged]) -> list[Row]:
-    """Rows to add to `totals`."""
+#: Per (domain, epoch, route): the samples that a batch added, and the unequal ones.
+Added = Mapping[tuple[str, str, str], tuple[int, int]]
+
+
+def totals(judged: Iterable[Judged], added: Added) -> list[Row]:
+    """Rows to add to `totals`. `added` is of the same frames."""
     counts: Counter[tuple[tuple[str, str, str], str]] = Counter()
     for one in judged:
         if one.outcome is None:
@@ -35,7 +39,11 @@ def totals(judged: Iterable[Judged]) -> list[Row]:
         key = (one.domain, one.epoch, storable(one.route))
         counts[key, COLUMN[one.outcome]] += 1
         counts[key, "asked_twice"] += one.noise is not None
-    columns = (*OUTCOME_COLUMNS, "asked_twice")
+        counts[key, "noisy"] += bool(one.noise)
+    for key, (samples, unequal) in added.items():
+        counts[key, "samples"] += samples
+        counts[key, "unequal"] += unequal
+    columns = (*OUTCOME_COLUMNS, "asked_twice", "noisy", "samples", "unequal")
     return [
         {"domain": key[0], "epoch": key[1], "route": key[2]}
         | {column: counts[key, column] for column in columns}
@@ -43,17 +51,28 @@ def totals(judged: Iterable[Judged]) -> list[Row]:
     ]
 
 
-def tallies(judged: Iterable[Judged]) -> list[Row]:
-    """Rows to add to `tallies`."""
+def tallies(judged: Sequence[Judged], added: Added) -> list[Row]:
+    """Rows to add to `tallies`. `added` is of the same frames.
+
+    A batch is seconds long and its samples are told apart by route, not by moment: they
+    go to the interval of the route's last frame.
+    """
     counts: Counter[tuple[tuple[str, int, str, str], str]] = Counter()
+    last: dict[tuple[str, str, str], tuple[str, int, str, str]] = {}
     for one in judged:
         if one.outcome is None:
             continue
         start = int(one.at_s) // TREND_INTERVAL_S * TREND_INTERVAL_S
-        counts[(one.domain, start, one.epoch, storable(one.route)), COLUMN[one.outcome]] += 1
+        key = (one.domain, start, one.epoch, storable(one.route))
+        counts[key, COLUMN[one.outcome]] += 1
+        last[one.domain, one.epoch, storable(one.route)] = key
+    for place, (samples, unequal) in added.items():
+        counts[last[place], "samples"] += samples
+        counts[last[place], "unequal"] += unequal
+    columns = (*OUTCOME_COLUMNS, "samples", "unequal")
     return [
         {"domain": key[0], "at_s": key[1], "epoch": key[2], "route": key[3]}
-        | {column: counts[key, column] for column in OUTCOME_COLUMNS}
+        | {column: counts[key, column] for column in columns}
         for key in {key for key, _ in counts}
     ]
 

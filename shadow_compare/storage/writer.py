@@ -13,10 +13,12 @@ from shadow_compare.errors import EvidenceUnavailable
 from shadow_compare.storage import tables, tally
 from shadow_compare.storage.books import store_books
 from shadow_compare.storage.done import forget_old, only_new, remember, wait_for_turn
+from shadow_compare.storage.entering import enter_epochs
 from shadow_compare.storage.groups import GroupsWriter
 from shadow_compare.storage.pairs import PairKeeper, prune_pairs
 from shadow_compare.storage.rule_uses import store_rule_uses
-from shadow_compare.storage.upsert import add, put, put_new
+from shadow_compare.storage.samples import KEEP_EPOCH_S, forget_epochs, store_samples
+from shadow_compare.storage.upsert import add, put_new
 
 KEEP_TREND_S = 30 * 24 * 3600
 PRUNE_EVERY_S = 3600
@@ -55,8 +57,9 @@ class SqlEvidenceWriter:
 
     async def _store(self, connection: AsyncConnection, batch: Batch) -> None:
         await _store_epochs(connection, batch)
-        await add(connection, tables.totals, tally.totals(batch.judged))
-        await add(connection, tables.tallies, tally.tallies(batch.judged))
+        added = await store_samples(connection, batch.judged)
+        await add(connection, tables.totals, tally.totals(batch.judged, added))
+        await add(connection, tables.tallies, tally.tallies(batch.judged, added))
         await add(connection, tables.latencies, tally.latencies(batch.judged))
         await add(connection, tables.noise, tally.noise(batch.judged))
         await self._groups.store(connection, batch)
@@ -67,6 +70,7 @@ class SqlEvidenceWriter:
             await _prune(connection, batch.at_s - KEEP_TREND_S)
             await prune_pairs(connection, batch)
             await forget_old(connection, batch.at_s)
+            await forget_epochs(connection, batch.at_s - KEEP_EPOCH_S)
             self._pruned_s = batch.at_s
 
 
@@ -82,11 +86,7 @@ async def _store_epochs(connection: AsyncConnection, batch: Batch) -> None:
         for epoch in batch.epochs
     ]
     await put_new(connection, tables.epochs, rows)
-    current = [
-        {"domain": epoch.domain, "epoch": epoch.key, "heartbeat_s": batch.at_s}
-        for epoch in batch.epochs
-    ]
-    await put(connection, tables.domains, current)
+    await enter_epochs(connection, batch)
 
 
 async def _prune(connection: AsyncConnection, before_s: float) -> None:

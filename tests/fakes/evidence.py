@@ -119,7 +119,7 @@ def some_parity(
     lower_ppm: int,
     confidence_bp: int = 9_500,
 ) -> Parity:
-    """Parity with what a test cares for."""
+    """Parity with what a test cares for; every comparison is a sample."""
     return Parity(
         route=route,
         matched=matched,
@@ -129,6 +129,8 @@ def some_parity(
         broken=0,
         lower_ppm=lower_ppm,
         confidence_bp=confidence_bp,
+        samples=matched + accepted + mismatched,
+        unequal=mismatched,
     )
 
 

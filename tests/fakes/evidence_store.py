@@ -43,8 +43,16 @@ from shadow_compare.core.life import (
     problem_with,
     quiet_after,
 )
-from shadow_compare.core.parity import Counts, parity, trend, worst_first
+from shadow_compare.core.parity import (
+    Counts,
+    StratumCounts,
+    parity,
+    strata_worst_first,
+    trend,
+    worst_first,
+)
 from shadow_compare.core.reservoir import slots_for
+from shadow_compare.core.sampling import KEYS, Remembered, Sighting, Stratum, add_up
 from shadow_compare.core.spans import ALL
 from shadow_compare.core.stake import Stake
 from shadow_compare.core.verdict import Outcome
@@ -59,12 +67,16 @@ _FIELD = {
 }
 
 
+_COMPARED = (Outcome.MATCH, Outcome.ACCEPTED, Outcome.MISMATCH)
+
+
 def counted(frames: Iterable[Judged]) -> Counts:
     """The outcomes of these frames."""
     total = Counts()
     for one in frames:
         if one.outcome is not None:
-            total += Counts(**{_FIELD[one.outcome]: 1})
+            asked = {"asked_twice": one.noise is not None, "noisy": bool(one.noise)}
+            total += Counts(**{_FIELD[one.outcome]: 1}, **asked)
     return total
 
 
@@ -95,6 +107,9 @@ class EvidenceInMemory:
     rates: dict[str, tuple[str, int, int, int]] = field(default_factory=dict)
     places: dict[str, tuple[str, str]] = field(default_factory=dict)
     exposures: dict[tuple[str, str], int] = field(default_factory=dict)
+    kept: dict[tuple[str, str, Stratum], dict[int, Remembered]] = field(default_factory=dict)
+    worth: dict[tuple[str, int], Counts] = field(default_factory=dict)
+    carried: dict[str, tuple[int, float]] = field(default_factory=dict)
 
     async def checkpoints(self) -> Mapping[str, Checkpoint]:
         self._check()
@@ -110,6 +125,9 @@ class EvidenceInMemory:
         for run in self.closed & set(batch.gone):
             self.closed.discard(run)
             del self.runs[run]
+        self._enter(batch)
+        for one in batch.judged:
+            self._weigh(one)
         self.judged.extend(batch.judged)
         self._live_on(batch)
         for epoch in batch.epochs:
@@ -122,8 +140,8 @@ class EvidenceInMemory:
             self._book(run, batch)
             if run in batch.closed:
                 folded = self.books.setdefault("", {})
-                for line, count in ledger.close(self.books.pop(run), batch.closed[run]).items():
-                    folded[line] = folded.get(line, 0) + count
+                for line, more in ledger.close(self.books.pop(run), batch.closed[run]).items():
+                    folded[line] = folded.get(line, 0) + more
                 self.closed.add(run)
         return batch
 
@@ -146,6 +164,48 @@ class EvidenceInMemory:
             closed={k: v for k, v in batch.closed.items() if k not in closed},
             passed={k: v for k, v in batch.passed.items() if k not in closed},
         )
+
+    def _enter(self, batch: Batch) -> None:
+        for epoch in batch.epochs:
+            now = self.current.get(epoch.domain)
+            if now is None or now.key != epoch.key:
+                found = [one for one in self.judged if _is_of(one, epoch)]
+                self.carried[epoch.domain] = self._counted(found).samples, batch.at_s
+
+    def _weigh(self, one: Judged) -> None:
+        if one.sample is None or one.outcome not in _COMPARED:
+            return
+        known = self.kept.setdefault((one.domain, one.epoch, one.sample.stratum), {})
+        new = add_up([Sighting(one.sample, one.outcome is Outcome.MISMATCH)], known, KEYS)
+        known.update(new.changed)
+        worth = Counts(samples=new.samples, unequal=new.unequal)
+        self.worth[one.run, one.seq] = self.worth.get((one.run, one.seq), Counts()) + worth
+
+    def _counted(self, frames: Iterable[Judged]) -> Counts:
+        frames = list(frames)
+        names = {(one.run, one.seq) for one in frames}
+        worth = (self.worth.get(name, Counts()) for name in names)
+        return sum(worth, counted(frames))
+
+    def _strata(self, epoch: Epoch) -> dict[Stratum, StratumCounts]:
+        strata = {}
+        for (domain, key, stratum), known in self.kept.items():
+            if (domain, key) == (epoch.domain, epoch.key):
+                ends = [
+                    one.outcome
+                    for one in self.judged
+                    if _is_of(one, epoch)
+                    and one.sample is not None
+                    and one.sample.stratum == stratum
+                    and one.outcome in _COMPARED
+                ]
+                strata[stratum] = StratumCounts(
+                    len(ends),
+                    ends.count(Outcome.MISMATCH),
+                    len(known),
+                    sum(kept.is_unequal for kept in known.values()),
+                )
+        return strata
 
     def _book(self, run: str, batch: Batch) -> None:
         done: dict[Line, int] = {}
@@ -173,15 +233,25 @@ class EvidenceInMemory:
             domain=domain.name,
             epoch=epoch.key if epoch else "",
             epoch_since_s=epoch.since_s if epoch else None,
-            overall=parity(None, counted(frames), confidence_bp),
+            overall=parity(None, self._counted(frames), confidence_bp),
             routes=worst_first(
-                {route: counted(one for one in frames if one.route == route) for route in routes},
+                {
+                    route: self._counted(one for one in frames if one.route == route)
+                    for route in routes
+                },
                 confidence_bp,
             ),
             unseen=tuple(route.name for route in domain.routes if route.name not in routes),
             accounting=ledger.accounting(pair for pair in lines if pair[0].domain == domain.name),
             heartbeat_s=self.heartbeats.get(domain.name),
+            strata=strata_worst_first(self._strata(epoch) if epoch else {}, confidence_bp),
+            carried=self._carried(domain.name, epoch),
+            in_force_since_s=self.carried[domain.name][1] if domain.name in self.carried else None,
         )
+
+    def _carried(self, domain: str, epoch: Epoch | None) -> int:
+        now = self.current.get(domain)
+        return self.carried[domain][0] if epoch and now and now.key == epoch.key else 0
 
     async def groups(
         self, domain: str | None = None, *, current_only: bool = True, limit: int = 50
@@ -320,8 +390,10 @@ class EvidenceInMemory:
         of: dict[tuple[int, str], list[Judged]] = {}
         for one in frames:
             of.setdefault((int(one.at_s) // 10 * 10, one.epoch), []).append(one)
-        intervals = [(at_s, epoch, counted(of[at_s, epoch])) for at_s, epoch in sorted(of)]
-        totals = {epoch: counted(one for one in frames if one.epoch == epoch) for _, epoch in of}
+        intervals = [(at_s, epoch, self._counted(of[at_s, epoch])) for at_s, epoch in sorted(of)]
+        totals = {
+            epoch: self._counted(one for one in frames if one.epoch == epoch) for _, epoch in of
+        }
         return trend([i for i in intervals if i[2].compared][-points:], totals, 9_500)
 
     async def latency(self, domain: str) -> Sequence[Latency]:

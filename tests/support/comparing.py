@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
+import msgspec
+
 from proxy.core.frame import Frame, Headers
 from proxy.routing.model import (
     Accept,
@@ -19,6 +21,7 @@ from proxy.routing.model import (
 from shadow_compare.core.batch import Finding, Judged, Timing
 from shadow_compare.core.epoch import Epoch, epoch_of
 from shadow_compare.core.evidence import Example, Leaf
+from shadow_compare.core.sampling import Sample, sample_of
 from shadow_compare.core.verdict import Outcome
 
 NOW_S = 1_795_000_000.0
@@ -98,11 +101,27 @@ def judged(
     found: Finding | None = None,
     timings: tuple[Timing, ...] = (),
     noise: tuple[str, ...] | None = None,
+    of_sample: Sample | None = None,
 ) -> Judged:
+    """One frame's end; unless a test says otherwise, a sample of its own."""
     if outcome is Outcome.MISMATCH and found is None:
         found = finding(request_id=f"{run}/{seq}")
     key = epoch().key if epoch_key is None else epoch_key
-    return Judged(run, seq, at_s, of, route, key, outcome, loss, found, timings, noise)
+    own = of_sample or sample(f"{run}/{seq}", route=route)
+    return Judged(run, seq, at_s, of, route, key, outcome, loss, found, timings, noise, sample=own)
+
+
+def sample(
+    shopper: str | None,
+    target: str = "/products/",
+    *,
+    route: str = LIST,
+    side: str = "legacy",
+    status: int = 200,
+) -> Sample:
+    """What a frame of this shopper counts as."""
+    seen = msgspec.structs.replace(frame(route=route, side=side, target=target), shopper=shopper)
+    return sample_of(seen, status, 0)
 
 
 def frame(

@@ -202,7 +202,7 @@ def test_a_migration_by_hand_from_the_first_apply_to_a_rollback(shop: Shop, prox
     shop.write(table("canary"))
     refused = shop.json("apply", "--yes", ends_with=3)
     assert refused["is_applied"] is False
-    assert "needs 300 more comparisons" in refused["plan"]["changes"][0]["refusals"][0]
+    assert "needs 300 more samples" in refused["plan"]["changes"][0]["refusals"][0]
 
     back = shop.json("rollback", "catalog", "--reason", "enough")
     assert (back["before"]["stage"], back["after"]["stage"]) == ("shadow", "legacy")

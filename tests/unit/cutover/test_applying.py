@@ -21,9 +21,9 @@ from cutover.service.in_force import look
 from cutover.storage.applied import AppliedFile
 from cutover.storage.ledger import RevisionFiles
 from proxy.errors import RoutingFileError
-from shadow_compare.core.evidence import DomainEvidence, Parity
+from shadow_compare.core.evidence import DomainEvidence
 from tests.fakes.cutover import NOON, Opening, books_in
-from tests.fakes.evidence import FakeEvidence, some_evidence
+from tests.fakes.evidence import FakeEvidence, some_evidence, some_parity
 
 LEGACY = """\
 apiVersion: banyan/v1
@@ -41,7 +41,7 @@ CANARY = LEGACY.replace("stage: legacy", "stage: canary\n    core_share: 10%")
 
 
 def seen(matched: int, mismatched: int = 0) -> DomainEvidence:
-    parity = Parity(None, matched, 0, mismatched, 0, 0, 0, 9_500)
+    parity = some_parity(matched, mismatched=mismatched, lower_ppm=0)
     return some_evidence("catalog", parity, heartbeat_s=1.0)
 
 

@@ -10,7 +10,16 @@ from hypothesis import strategies as st
 
 from cutover.core.gate import Findings, Judgement, Verdict, judge, percent
 from proxy.routing import ParityGate
-from shadow_compare.core.evidence import Accounting, DomainEvidence, MismatchGroup, Parity
+from shadow_compare.core.evidence import (
+    Accounting,
+    DomainEvidence,
+    MismatchGroup,
+    Parity,
+    StratumParity,
+)
+from shadow_compare.core.parity import StratumCounts, stratum_parity
+from shadow_compare.core.sampling import Served, Stratum
+from tests.fakes.evidence import some_parity
 from tests.support.routing_tables import domain
 
 GATE = ParityGate(min_ppm=999_000, confidence_bp=9_500, samples=3_000, max_loss_ppm=10_000)
@@ -21,7 +30,9 @@ LIST, DETAIL = (route.name for route in CATALOG.routes)
 def parity(
     matched: int, mismatched: int = 0, *, route: str | None = None, unread: int = 0
 ) -> Parity:
-    return Parity(route, matched, 0, mismatched, unread, 0, 0, 9_500)
+    """Comparisons that are a sample each."""
+    found = some_parity(matched, route=route, mismatched=mismatched, lower_ppm=0)
+    return replace(found, incomparable=unread)
 
 
 def evidence(
@@ -47,19 +58,17 @@ def group(title: str, count: int) -> MismatchGroup:
 
 
 def test_enough_equal_answers_pass_and_say_what_was_shown() -> None:
-    answer = judged(evidence(parity(3_000)))
+    answer = judged(evidence(parity(4_104)))
 
     assert answer.verdict is Verdict.PASS
-    assert answer.sentences == (
-        "at least 99.9001 % equal, 99.9 % asked (95 % sure, 3,000 comparisons)",
-    )
+    assert answer.sentences == ("at least 99.9 % equal, 99.9 % asked (95 % sure, 4,104 samples)",)
 
 
 def test_too_few_comparisons_are_inconclusive_and_say_how_many_are_missing() -> None:
     answer = judged(evidence(parity(2_588)))
 
     assert answer.verdict is Verdict.INCONCLUSIVE
-    assert answer.sentences == ("needs 412 more comparisons (2,588 of 3,000)",)
+    assert answer.sentences == ("needs 412 more samples (2,588 of 3,000)",)
 
 
 def test_a_comparer_that_never_reported_is_asked_after() -> None:
@@ -89,7 +98,7 @@ def test_mismatches_that_can_no_longer_be_outweighed_fail_before_the_count_is_fu
 
 
 def test_a_bound_just_below_the_mark_says_how_many_equal_answers_lift_it() -> None:
-    found = parity(4_999, 1)
+    found = parity(7_999, 1)
     answer = judged(evidence(found))
 
     assert answer.verdict is Verdict.PASS
@@ -134,19 +143,136 @@ def test_a_route_that_is_never_mirrored_is_not_waited_for() -> None:
     assert judge((GATE,), cart, Findings(found)).verdict is Verdict.PASS
 
 
-def test_a_rare_route_that_is_often_wrong_fails_although_the_whole_looks_well() -> None:
-    routes = (parity(1, 2, route=DETAIL), parity(9_997, route=LIST))
+def stratum(
+    samples: int,
+    unequal: int = 0,
+    *,
+    route: str = LIST,
+    served: Served = Served.LEGACY,
+    compared: int | None = None,
+    mismatched: int | None = None,
+) -> StratumParity:
+    counts = StratumCounts(
+        samples if compared is None else compared,
+        unequal if mismatched is None else mismatched,
+        samples,
+        unequal,
+    )
+    return stratum_parity(Stratum(route, served, "2xx"), counts, GATE.confidence_bp)
 
-    answer = judged(evidence(parity(9_998, 2), routes=routes))
 
+def of_strata(*strata: StratumParity) -> DomainEvidence:
+    """Evidence whose whole is the sum of its strata."""
+    compared, mismatched = (
+        sum(getattr(one, name) for one in strata) for name in ("compared", "mismatched")
+    )
+    whole = replace(
+        parity(compared - mismatched, mismatched),
+        samples=sum(one.samples for one in strata),
+        unequal=sum(one.unequal for one in strata),
+    )
+    return replace(evidence(whole), strata=strata)
+
+
+def test_the_worst_stratum_counts_and_not_the_average() -> None:
+    good, poor = stratum(90_000), stratum(2_000, 20, route=DETAIL, served=Served.CORE)
+
+    answer = judged(of_strata(good, poor))
+
+    assert judged(of_strata(good)).verdict is Verdict.PASS
     assert answer.verdict is Verdict.FAIL
-    assert answer.sentences[0].startswith(f"route {DETAIL} is 33.3333 % equal in 3 comparisons")
+    assert answer.sentences[0].startswith(f"{DETAIL}, served by the core, 2xx: at most 99.")
+    assert answer.sentences[0].endswith("99.9 % asked (20 of 2,000 samples unequal)")
+
+
+def test_a_stratum_with_weight_and_too_few_samples_holds_the_gate_and_says_what_it_needs() -> None:
+    answer = judged(of_strata(stratum(90_000), stratum(2_000, served=Served.CORE)))
+
+    assert answer.verdict is Verdict.INCONCLUSIVE
+    assert answer.sentences == (
+        (
+            f"{LIST}, served by the core, 2xx: at least 99.8101 % equal, 99.9 % asked;"
+            " needs 2,104 more samples, all equal"
+        ),
+    )
+
+
+def test_a_light_stratum_need_not_show_parity_but_may_not_be_shown_unequal() -> None:
+    good = stratum(90_000)
+
+    light = judged(of_strata(good, stratum(200, served=Served.CORE)))
+    wrong = judged(of_strata(good, stratum(200, 30, served=Served.CORE)))
+
+    assert (light.verdict, wrong.verdict) == (Verdict.PASS, Verdict.FAIL)
+    assert "30 of 200 samples unequal" in wrong.sentences[0]
+
+
+def test_light_strata_are_bounded_together() -> None:
+    routes = [f"GET /r{n}" for n in range(20)]
+    wide = replace(CATALOG, routes=tuple(replace(CATALOG.routes[0], path=r[4:]) for r in routes))
+    crowd = [stratum(100, route=route) for route in routes[1:]]
+    found = of_strata(stratum(90_000, route=routes[0]), *crowd)
+
+    answer = judge((GATE,), wide, Findings(found))
+
+    assert answer.verdict is Verdict.INCONCLUSIVE
+    assert answer.sentences[0].startswith("19 strata under 1 % each, together 2.0674 %: at least")
+
+
+def test_a_crawler_without_a_key_cannot_make_the_strata_of_shoppers_light() -> None:
+    flood = stratum(900_000, served=Served.NOBODY)
+
+    answer = judged(of_strata(flood, stratum(500)))
+
+    assert answer.verdict is Verdict.INCONCLUSIVE
+    assert answer.sentences[0].startswith(f"{LIST}, served by legacy, 2xx: ")
+
+
+def test_repeats_buy_nothing_but_count_against() -> None:
+    one_page = stratum(1, 1, route=DETAIL, compared=50_000, mismatched=50_000)
+
+    answer = judged(of_strata(stratum(90_000), one_page))
+
+    assert answer.verdict is Verdict.INCONCLUSIVE
+    assert answer.sentences[0].startswith("50,000 of 140,000 comparisons were unequal, allowed")
 
 
 def test_a_route_that_the_file_does_not_have_any_more_does_not_count() -> None:
-    gone = parity(0, 2, route="GET /gone")
+    gone = stratum(2_000, 2_000, route="GET /gone", compared=0, mismatched=0)
+    found = replace(of_strata(stratum(90_000)), strata=(stratum(90_000), gone))
 
-    assert judged(evidence(parity(9_998, 2), routes=(gone,))).verdict is Verdict.PASS
+    assert judged(found).verdict is Verdict.PASS
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 20_000),
+            st.integers(0, 30),
+            st.sampled_from(Served),
+            st.sampled_from([LIST, DETAIL]),
+        ),
+        max_size=8,
+        unique_by=lambda one: one[2:],
+    )
+)
+def test_a_pass_means_that_every_stratum_with_weight_shows_the_parity(
+    told: list[tuple[int, int, Served, str]],
+) -> None:
+    strata = [
+        stratum(equal + unequal, unequal, served=served, route=route)
+        for equal, unequal, served, route in told
+    ]
+    whole = sum(one.samples for one in strata)
+
+    answer = judged(of_strata(*strata))
+
+    for one in strata:
+        if answer.verdict is Verdict.PASS and one.samples * 100 > whole:
+            assert one.lower_ppm >= GATE.min_ppm
+        if one.upper_ppm < GATE.min_ppm:
+            assert answer.verdict is Verdict.FAIL
+    assert not whole or answer.verdict is not Verdict.PASS or answer.lower_ppm >= GATE.min_ppm
 
 
 def test_a_backlog_may_hold_anything() -> None:

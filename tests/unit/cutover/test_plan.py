@@ -213,7 +213,7 @@ def test_everything_else_that_changes_is_shown() -> None:
         "catalog: owner: old -> new",
         "catalog: pilots: x-banyan-pilot=internal -> none",
         "catalog: compared headers: none -> etag",
-        "catalog: parity gate: 99.9 % at 95 % confidence, 3,000 comparisons, loss up to 1 % -> 90",
+        "catalog: parity gate: 99.9 % at 95 % confidence, 3,000 samples, strata from 1 %,",
         "catalog: rule added: $.a accepts any on /catalog/{id} until 2027-01-01 (shop: stamps)",
     ):
         assert part in text

@@ -10,9 +10,8 @@ from cutover.ports import DoorState
 from cutover.service.reporting import Status, report
 from proxy.routing import RoutingTable, Stage
 from proxy.storage.tables import parse_routing
-from shadow_compare.core.evidence import Parity
 from tests.fakes.cutover import FakeDoor, Opening, books_in
-from tests.fakes.evidence import FakeEvidence, some_evidence
+from tests.fakes.evidence import FakeEvidence, some_evidence, some_parity
 
 FILE = """\
 apiVersion: banyan/v1
@@ -44,7 +43,7 @@ async def told(
 
 async def test_drift_parity_verdict_and_next_step_are_told(tmp_path: Path) -> None:
     (tmp_path / "applied.yaml").write_text(FILE)
-    parity = Parity(None, 400, 0, 0, 0, 0, 992_538, 9_500)
+    parity = some_parity(400, lower_ppm=991_902)
     evidence = FakeEvidence({"catalog": some_evidence("catalog", parity, heartbeat_s=1.0)})
     door = FakeDoor([DoorState(True, 1, {"7": parsed(FILE).revision})])
 

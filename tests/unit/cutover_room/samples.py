@@ -27,7 +27,7 @@ from proxy.routing import (
     Stage,
     Store,
 )
-from shadow_compare.core.confidence import lower_bound_ppm
+from shadow_compare.core.anytime import anytime_bounds_ppm
 from shadow_compare.core.evidence import (
     Example,
     Latency,
@@ -79,7 +79,7 @@ def a_domain(name: str = "catalog", **changes: Any) -> Domain:
 def measured(matched: int, mismatched: int = 0, accepted: int = 0) -> Parity:
     """Parity with its true bound."""
     equal = matched + accepted
-    bound = lower_bound_ppm(equal, equal + mismatched, GATE.confidence_bp)
+    bound = anytime_bounds_ppm(equal, equal + mismatched, GATE.confidence_bp).lower_ppm
     return some_parity(matched, accepted=accepted, mismatched=mismatched, lower_ppm=bound)
 
 
@@ -97,7 +97,7 @@ def a_trend(points: int = 40, mismatched_every: int = 0) -> tuple[TrendPoint, ..
                 equal=120 - wrong,
                 mismatched=wrong,
                 ratio_ppm=equal * 1_000_000 // total,
-                lower_ppm=lower_bound_ppm(equal, total, 9_500),
+                lower_ppm=anytime_bounds_ppm(equal, total, 9_500).lower_ppm,
                 epoch="4f1c20aa91b3" if index >= points // 4 else "0c77d1e5520f",
             )
         )
@@ -197,13 +197,13 @@ def a_reading(parity: Parity | None = None, **changes: Any) -> DomainReading:
     """What the evidence store said of the catalog."""
     evidence = some_evidence(
         "catalog",
-        parity or measured(14_199, mismatched=11),
+        parity or measured(14_170, mismatched=40),
         losses={"queue_full": 40, "shadow_timeout": 10} if parity is None else {},
         pending=50 if parity is None else 0,
         heartbeat_s=NOW_S - 1,
     )
     routes = (
-        replace(measured(9_820, mismatched=11), route=DETAIL),
+        replace(measured(9_791, mismatched=40), route=DETAIL),
         replace(measured(4_379), route="GET /api/products/"),
     )
     reading = DomainReading(

@@ -28,14 +28,14 @@ def catalog_facts(reading: Reading[DomainReading]) -> dict[str, Reading[DomainRe
 def test_parity_reads_as_a_bound_with_its_confidence_and_its_samples() -> None:
     line = parity_line(replace(measured(14_210), lower_ppm=999_123), GATE)
 
-    assert line.sentence == "at least 99.91 % equal (95 % sure, 14,210 comparisons)"
+    assert line.sentence == "at least 99.91 % equal (95 % sure, 14,210 samples)"
 
 
-def test_too_few_comparisons_read_as_not_enough_data_yet() -> None:
+def test_too_few_samples_read_as_not_enough_data_yet() -> None:
     line = parity_line(measured(2_113), replace(GATE, samples=100))
 
     assert not line.known
-    assert line.sentence == "not enough data yet (2,113 of about 2,995)"
+    assert line.sentence == "not enough data yet (2,113 of about 4,104)"
 
 
 def test_without_a_single_comparison_no_figure_is_shown() -> None:
@@ -92,7 +92,7 @@ def test_a_gate_that_waits_says_for_how_many_and_the_next_step_repeats_it() -> N
 
     assert card.gate.light is Light.INCONCLUSIVE
     assert card.next_step == (
-        "Advance to a larger share, or core: needs 887 more comparisons (2,113 of 3,000)."
+        "Advance to a larger share, or core: needs 887 more samples (2,113 of 3,000)."
     )
 
 

@@ -53,7 +53,7 @@ async def test_the_first_page_says_what_a_leader_asks(sources: Sources) -> None:
     seen = words((await get(app, "/")).text)
 
     assert "catalog is in stage canary 10 %; catalog is blocked by a gate" in seen
-    assert "at least 99.87 % equal (95 % sure, 14,210 comparisons)" in seen
+    assert "at least 99.54 % equal (95 % sure, 14,210 samples)" in seen
     assert (
         "14,310 mirrored = 14,210 compared + 40 dropped (queue full)"
         " + 10 unanswered in time + 50 waiting"
@@ -127,7 +127,7 @@ async def test_when_the_evidence_store_goes_away_the_figures_stay_greyed_with_th
     assert 'class="card stale"' in html
     assert "The evidence store does not answer (database is locked)" in seen
     assert "the figures below are from 42 s ago" in seen
-    assert "at least 99.87 % equal" in seen
+    assert "at least 99.54 % equal" in seen
     assert "Gate passes" not in seen
 
 
@@ -208,7 +208,7 @@ async def test_the_twins_carry_the_raw_figures_beside_the_sentences(sources: Sou
     card = first["domains"][0]
     assert (card["name"], card["stage"], card["core_share_bp"]) == ("catalog", "canary", 1_000)
     assert card["parity"]["compared"] == 14_210
-    assert card["parity"]["sentence"].startswith("at least 99.87 % equal")
+    assert card["parity"]["sentence"].startswith("at least 99.54 % equal")
     account = card["accounting"]
     assert account["mirrored"] == (
         account["compared"] + account["pending"] + sum(account["losses"].values())

@@ -58,7 +58,7 @@ def test_a_failing_gate_blocks_and_needs_a_person() -> None:
     view = overview(some_facts(readings={"catalog": reading}))
 
     assert "catalog is blocked by a gate" in headline(view)
-    assert attention(view)[0].startswith("catalog: lower bound 95.")
+    assert attention(view)[0].startswith("catalog: upper bound 97.")
 
 
 def test_domains_that_need_a_person_come_first() -> None:

@@ -242,7 +242,7 @@ def test_a_share_is_never_rounded_up(ppm: int, told: str) -> None:
 
 
 def test_a_bound_is_told_with_its_confidence_and_nothing_is_not_told_as_zero() -> None:
-    some = Parity(None, 99, 0, 1, 0, 0, 953_400, 9_500)
+    some = Parity(None, 99, 0, 1, 0, 0, 953_400, 9_500, samples=100)
 
     assert surety(some) == "at least 95.34 % (95 % sure)"
     assert surety(Parity(None, 0, 0, 0, 5, 0, 0, 9_500)) == "not enough data yet"

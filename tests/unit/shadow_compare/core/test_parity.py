@@ -12,7 +12,11 @@ from shadow_compare.core.words import headline
 
 
 def test_the_route_that_is_proven_least_comes_first() -> None:
-    routes = {"much": Counts(matched=900), "few": Counts(matched=9), "bad": Counts(900, 0, 90)}
+    routes = {
+        "much": Counts(samples=900),
+        "few": Counts(samples=9),
+        "bad": Counts(samples=990, unequal=90),
+    }
 
     ordered = [one.route for one in worst_first(routes, 9_500)]
 
@@ -27,15 +31,20 @@ def test_what_was_not_read_is_beside_parity_and_not_in_it() -> None:
     assert (counts.judged, found.compared, found.ratio_ppm) == (18, 10, 800_000)
 
 
+def some(equal: int, unequal: int) -> Counts:
+    """Comparisons that are a sample each."""
+    samples = equal + unequal
+    return Counts(matched=equal, mismatched=unequal, samples=samples, unequal=unequal)
+
+
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), max_size=12), st.integers(0, 9))
 def test_the_last_point_of_a_trend_is_what_is_known_now(
     steps: list[tuple[int, int]], earlier: int
 ) -> None:
     intervals = [
-        (at * 10, "e1", Counts(matched=matched, mismatched=mismatched))
-        for at, (matched, mismatched) in enumerate(steps)
+        (at * 10, "e1", some(matched, mismatched)) for at, (matched, mismatched) in enumerate(steps)
     ]
-    total = sum((counts for _, _, counts in intervals), Counts(matched=earlier))
+    total = sum((counts for _, _, counts in intervals), some(earlier, 0))
 
     points = trend(intervals, {"e1": total}, 9_500)
 
@@ -67,6 +76,6 @@ def evidence(counts: Counts, heartbeat_s: float | None) -> DomainEvidence:
 def test_a_headline_says_what_is_known_and_what_is_not() -> None:
     assert "has not seen it yet" in headline(evidence(Counts(), None))
     assert "nothing compared yet" in headline(evidence(Counts(), 1.0))
-    assert headline(evidence(Counts(matched=299), 1.0)) == (
-        "catalog: at least 99.003 % (95 % sure) equal, 299 compared"
+    assert headline(evidence(Counts(matched=400, samples=323), 1.0)) == (
+        "catalog: at least 99 % (95 % sure) equal, 323 samples"
     )
