@@ -17,6 +17,7 @@ from proxy.storage.tables import load_routing
 from shadow_compare.core.batch import Batch, Finding, Judged, Timing
 from shadow_compare.core.epoch import Epoch, epoch_of
 from shadow_compare.core.evidence import Example, Leaf
+from shadow_compare.core.sampling import Sample, Served, Stratum
 from shadow_compare.core.verdict import Outcome
 from shadow_compare.storage.engine import parse, writer_engine
 from shadow_compare.storage.schema import migrate
@@ -155,6 +156,7 @@ class SeededRoom:
                 Judged(
                     "run-1", self._seq, now_s, domain, route, epoch.key,
                     outcome, loss, finding, timings if loss is None else (),
+                    sample=Sample(Stratum(route, Served.LEGACY, "2xx"), self._seq << 32, 0),
                 )
             )  # fmt: skip
         self._count(f"mirrored|{domain}|{route}", len(ends))
