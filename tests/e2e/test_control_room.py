@@ -164,11 +164,11 @@ def test_a_leader_reads_where_every_domain_stands(open_page: Open) -> None:
     expect(catalog.locator("[aria-current=step]")).to_have_text("canary 10 %")
     expect(catalog).to_contain_text("owned by merchandising")
     expect(catalog.locator(".parity")).to_have_text(
-        re.compile(r"^at least 99\.\d\d % equal \(95 % sure, 2,100 comparisons\)$")
+        re.compile(r"^at least 99\.\d\d % equal \(95 % sure, 2,100 samples\)$")
     )
     expect(catalog.locator(".card-head .light")).to_have_text("Gate passes")
     price = page.get_by_role("article", name="price")
-    expect(price.locator(".parity")).to_have_text("not enough data yet (40 of about 2,995)")
+    expect(price.locator(".parity")).to_have_text("not enough data yet (40 of about 4,104)")
     expect(price.locator(".card-head .light")).to_have_text("Not decided yet")
     expect(price.locator(".next")).to_contain_text("needs 60 more comparisons")
 
@@ -281,7 +281,7 @@ def test_an_evidence_store_that_vanishes_leaves_greyed_figures_with_their_age(
     database.write_bytes(b"this is no database" * 400)
 
     expect(catalog.locator(".stale-note")).to_contain_text("figures below are from", timeout=20_000)
-    expect(catalog.locator(".parity")).to_contain_text("2,100 comparisons")
+    expect(catalog.locator(".parity")).to_contain_text("2,100 samples")
     expect(catalog.locator(".card-head .light")).to_have_text("Unknown")
     # The note has moved all below it; what the reader had folded is still folded.
     assert catalog.locator("details").get_attribute("open") is None
@@ -291,7 +291,7 @@ def test_the_page_reads_the_same_without_script(open_page: Open) -> None:
     page = open_page(script=False)
 
     expect(page.get_by_role("article", name="catalog").locator(".parity")).to_contain_text(
-        "2,100 comparisons"
+        "2,100 samples"
     )
     expect(page.locator("#live")).to_contain_text("as of 20")
 
