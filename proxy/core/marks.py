@@ -16,7 +16,7 @@ MARK = re.compile(r"\[hmac:[0-9a-f]{16}\]")
 PURGED = "purged"
 
 # Raised whenever another text is hidden, or the same one gets another mark.
-_RULES = "2"
+_RULES = "3"
 _ID_BYTES = 4
 _MARK_BYTES = 8
 

@@ -18,6 +18,7 @@ from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import quote, unquote_plus, unquote_to_bytes
 
+from proxy.core.cookies import hide_cookie
 from proxy.core.forms import hide_fields, hide_parts, map_scripts
 from proxy.core.frame import Headers
 from proxy.core.json_values import hide_json_names, hide_json_values, json_keys
@@ -255,6 +256,8 @@ class Redactor:
 
     def _header(self, name: str, value: str) -> str:
         lower = name.lower()
+        if lower == "set-cookie":
+            return hide_cookie(value, self.mark)
         if lower in self._secret or self._names.is_sensitive(name):
             return self.mark(value.encode("latin-1", "replace"))
         data = value.encode("latin-1", "replace")

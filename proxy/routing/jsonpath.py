@@ -1,7 +1,7 @@
 """The part of JSONPath that compare rules use: no index, no filter, no slice.
 
-`$` the document, `.name` or `['name']` a member, `[*]` every element, `..name` that
-member at any depth.
+`$` the document, `.name` or `['name']` a member, `[*]` every element, `..name` or
+`..['name']` that member at any depth.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ _STEP = re.compile(
     r"""\.\.(?P<anywhere>[A-Za-z_][\w-]*)
       | \.(?P<member>[A-Za-z_][\w-]*)
       | \[(?P<every>\*)\]
-      | \['(?P<single>(?:[^'\\]|\\['\\])+)'\]
-      | \["(?P<double>(?:[^"\\]|\\["\\])+)"\]
+      | (?P<deep>\.\.)?\['(?P<single>(?:[^'\\]|\\['\\])+)'\]
+      | (?P<deeper>\.\.)?\["(?P<double>(?:[^"\\]|\\["\\])+)"\]
     """,
     re.VERBOSE | re.ASCII,
 )
@@ -73,5 +73,6 @@ def _step(found: re.Match[str]) -> JsonStep:
         return JsonStep(StepKind.ANYWHERE, found["anywhere"])
     quoted = found["single"] or found["double"]
     if quoted:
-        return JsonStep(StepKind.MEMBER, _ESCAPED.sub(r"\1", quoted))
+        kind = StepKind.ANYWHERE if found["deep"] or found["deeper"] else StepKind.MEMBER
+        return JsonStep(kind, _ESCAPED.sub(r"\1", quoted))
     return JsonStep(StepKind.MEMBER, found["member"])

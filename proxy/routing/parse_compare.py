@@ -229,7 +229,9 @@ def _json_path(reader: Reader, key: str, node: Node) -> str | None:
     try:
         parse_json_path(text)
     except JsonPathError as exc:
-        fix = "Use $, .name, ['name'], [*] and ..name; rules know no index and no filter."
+        fix = (
+            "Use $, .name, ['name'], [*], ..name and ..['name']; rules know no index and no filter."
+        )
         reader.note(node.line, key, f"{exc} as a path in JSON.", fix)
         return None
     return text

@@ -2,53 +2,91 @@
 
 from __future__ import annotations
 
-import codecs
 import hashlib
-import zlib
+from enum import StrEnum
 
 from shadow_compare.core.answer import Answer
-from shadow_compare.core.documents import quoted
+from shadow_compare.core.charsets import plain_text
+from shadow_compare.core.documents import Document, quoted, read_json
+from shadow_compare.core.encodings import unpacked
 from shadow_compare.core.evidence import Leaf
-from shadow_compare.errors import UnreadableError
+from shadow_compare.core.forms import read_form, read_multipart
+from shadow_compare.core.markup import read_html, read_xml
 
-MAX_DECODED_BYTES = 8 * 1024 * 1024
+_TEXT_TYPES = ("javascript", "yaml", "graphql", "csv")
+_HTML_STARTS = (b"<!doctype html", b"<html")
 
-_GZIP_BITS, _ZLIB_BITS, _RAW_BITS = 31, 15, -15
-_TEXT_TYPES = ("xml", "javascript", "yaml", "x-www-form-urlencoded", "graphql", "csv")
+
+class BodyKind(StrEnum):
+    """How a body is read."""
+
+    EMPTY = "empty"
+    JSON = "JSON"
+    XML = "XML"
+    HTML = "HTML"
+    FORM = "form"
+    MULTIPART = "multipart form"
+    TEXT = "text"
+    BINARY = "binary"
+
+
+_KINDS = {
+    "text/html": BodyKind.HTML,
+    "application/x-www-form-urlencoded": BodyKind.FORM,
+    "multipart/form-data": BodyKind.MULTIPART,
+}
 
 
 def decoded(answer: Answer) -> bytes:
     """The body as it was before the transport packed it.
 
     Raises:
-        UnreadableError: a coding other than gzip and deflate, more than one, a damaged
-            one, or more than 8 MiB.
+        UnreadableError: as `unpacked` does.
     """
-    coding = (answer.header("content-encoding") or "").lower()
-    if coding in ("", "identity") or not answer.body:
-        return answer.body
-    if coding in ("gzip", "x-gzip"):
-        return _inflate(answer.body, _GZIP_BITS)
-    if coding != "deflate":
-        raise UnreadableError(f"the coding {coding} is not read")
-    # The standard says zlib; a good part of the servers say deflate and mean it bare.
-    try:
-        return _inflate(answer.body, _ZLIB_BITS)
-    except UnreadableError:
-        return _inflate(answer.body, _RAW_BITS)
+    return unpacked(answer.body, answer.header("content-encoding") or "")
 
 
-def _inflate(body: bytes, bits: int) -> bytes:
-    inflater = zlib.decompressobj(bits)
-    try:
-        plain = inflater.decompress(body, MAX_DECODED_BYTES)
-    except zlib.error as exc:
-        raise UnreadableError(f"the coding is damaged: {exc}") from exc
-    if inflater.unconsumed_tail:
-        raise UnreadableError("unpacked it is larger than 8 MiB")
-    if not inflater.eof:
-        raise UnreadableError("the packed body is cut off")
-    return plain
+def body_kind(answer: Answer, body: bytes) -> BodyKind:
+    """How an unpacked body is to be read: as declared or, undeclared, as it looks."""
+    if not body:
+        return BodyKind.EMPTY
+    kind = media_type(answer)
+    if not kind:
+        return _kind_by_looks(body)
+    if is_json_type(kind):
+        return BodyKind.JSON
+    if kind in _KINDS:
+        return _KINDS[kind]
+    if kind.endswith(("/xml", "+xml")):
+        return BodyKind.XML
+    is_text = kind.startswith("text/") or kind.endswith(_TEXT_TYPES)
+    return BodyKind.TEXT if is_text else BodyKind.BINARY
+
+
+def _kind_by_looks(body: bytes) -> BodyKind:
+    start = body.lstrip(b"\xef\xbb\xbf \t\r\n")[:40].lower()
+    if start[:1] in (b"{", b"["):
+        return BodyKind.JSON
+    if start.startswith(b"<?xml"):
+        return BodyKind.XML
+    return BodyKind.HTML if start.startswith(_HTML_STARTS) else BodyKind.TEXT
+
+
+def read_document(kind: BodyKind, answer: Answer, body: bytes) -> Document:
+    """The tree in a body of a kind that is one: JSON, XML, HTML or a form.
+
+    Raises:
+        UnreadableError: the body is not what it is said to be.
+    """
+    if kind is BodyKind.JSON:
+        return read_json(body)
+    if kind is BodyKind.HTML:
+        return Document(read_html(body, charset_of(answer)))
+    if kind is BodyKind.XML:
+        return Document(read_xml(body, charset_of(answer)))
+    if kind is BodyKind.FORM:
+        return Document(read_form(body))
+    return Document(read_multipart(body, answer.header("content-type") or ""))
 
 
 def media_type(answer: Answer) -> str:
@@ -59,7 +97,8 @@ def media_type(answer: Answer) -> str:
 def content_type(value: str) -> str:
     """A content type in one form: case, quotes, spaces and order of parameters do not matter.
 
-    JSON is UTF-8 by definition, so saying so says nothing.
+    JSON is UTF-8 by definition, so saying so says nothing. A boundary is made anew for
+    every answer.
     """
     kind, *parameters = (part.strip() for part in value.split(";"))
     kind = kind.lower()
@@ -71,7 +110,7 @@ def content_type(value: str) -> str:
             setting = setting.lower()
             if setting == "utf-8" and is_json_type(kind):
                 continue
-        if name:
+        if name and not (name == "boundary" and kind.startswith("multipart/")):
             found.append(f"{name}={setting}")
     return ";".join([kind, *sorted(found)])
 
@@ -81,25 +120,19 @@ def is_json_type(kind: str) -> bool:
     return kind == "application/json" or kind.endswith("+json") or kind == "text/json"
 
 
-def is_json(answer: Answer, body: bytes) -> bool:
-    """Declared as JSON or, when nothing is declared, looking like it."""
-    kind = media_type(answer)
-    return is_json_type(kind) if kind else body.lstrip()[:1] in (b"{", b"[")
+def charset_of(answer: Answer) -> str:
+    """The declared charset in lower case, or ""."""
+    for parameter in (answer.header("content-type") or "").split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset":
+            return value.strip().strip('"').lower()
+    return ""
 
 
 def text_of(answer: Answer, body: bytes) -> str | None:
-    """The text in a body, lines ended by line feeds; None when it is not text."""
-    kind = media_type(answer)
-    if kind and not kind.startswith("text/") and not kind.endswith(_TEXT_TYPES):
-        return None
-    declared = content_type(answer.header("content-type") or "").partition("charset=")[2]
-    try:
-        codec = codecs.lookup(declared.partition(";")[0] or "utf-8")
-        # Not every codec of Python reads text; those that do not raise LookupError here.
-        text = body.decode(codec.name)
-    except (LookupError, ValueError):
-        return None
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    """The text in a body, lines ended by line feeds; None when it cannot be read as such."""
+    text = plain_text(body, charset_of(answer))
+    return None if text is None else text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def differing_text(legacy: str, core: str) -> Leaf | None:

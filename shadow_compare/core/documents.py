@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from decimal import MAX_EMAX, MIN_EMIN, Decimal, InvalidOperation, localcontext
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
+import msgspec
+
+from shadow_compare.core.elements import Element, markup
 from shadow_compare.errors import UnreadableError
 
-Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | Decimal | bool | None"
+Json: TypeAlias = "dict[str, Json] | list[Json] | str | int | Decimal | bool | Element | None"
 
 MAX_DEPTH = 100
 _MAX_NUMBER = 1_000
@@ -17,14 +20,55 @@ _MAX_NUMBER = 1_000
 _EXACT_DIGITS = 2 * _MAX_NUMBER
 
 
-def read_json(body: bytes) -> Json:
-    """The document in a body, numbers exact.
+class Document(NamedTuple):
+    """A document that was read.
+
+    Attributes:
+        value: what it holds, numbers exact.
+        packed: bytes that only equal documents share; None where there is no such form.
+            Equal documents may have different ones.
+    """
+
+    value: Json
+    packed: bytes | None = None
+
+
+def read_json(body: bytes) -> Document:
+    """The document in a body.
 
     Raises:
         UnreadableError: it is not JSON, or JSON that cannot be relied on: a key twice in
             one object, NaN or infinity, nesting deeper than 100, a number of more than
             1,000 characters (integers: 4,300).
     """
+    return _read_fast(body) or Document(read_strictly(body))
+
+
+def _read_fast(body: bytes) -> Document | None:
+    """The same by a quick reader; None where the strict one has to decide.
+
+    The quick reader takes the last of two equal keys without a word. But what it dropped
+    is missing when the document is written again: each dropped pair takes at least the
+    two quotes of its key along. Quotes within texts are written alike in both, each behind
+    a backslash, but for those that were spelled by their number.
+    """
+    if b"\\u0022" in body:
+        return None
+    try:
+        value: Json = _DECODER.decode(body)
+        packed = _ENCODER.encode(value)
+    except (ValueError, RecursionError, OverflowError, msgspec.MsgspecError):
+        return None
+    if packed.count(b'"') != body.count(b'"'):
+        return None
+    # Only a document with that many brackets can be that deep; most are spared the walk.
+    if packed.count(b"[") + packed.count(b"{") > MAX_DEPTH:
+        _check_depth(value)
+    return Document(value, packed)
+
+
+def read_strictly(body: bytes) -> Json:
+    """What `read_json` reads, by a reader that sees every pair of every object."""
     try:
         text = body.decode("utf-8-sig")
     except UnicodeDecodeError as exc:
@@ -40,7 +84,6 @@ def read_json(body: bytes) -> Json:
         raise UnreadableError(f"nested deeper than {MAX_DEPTH} levels") from exc
     except ValueError as exc:
         raise UnreadableError(f"not JSON: {exc}") from exc
-    # Only a document with that many brackets can be that deep; most are spared the walk.
     if text.count("[") + text.count("{") > MAX_DEPTH:
         _check_depth(document)
     return document
@@ -55,11 +98,19 @@ def canonical(value: Json) -> str:
         return "[" + ",".join([canonical(item) for item in value]) + "]"
     if isinstance(value, str):
         return quoted(value)
-    if value is None:
-        return "null"
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return number(value)
+    if value is None or isinstance(value, bool):
+        return _WORDS[value]
+    return _canonical_element(value) if isinstance(value, Element) else number(value)
+
+
+_WORDS = {None: "null", True: "true", False: "false"}
+
+
+def _canonical_element(node: Element) -> str:
+    names = sorted(node.attributes)
+    attributes = (f"{quoted(name)}={quoted(node.attributes[name])}" for name in names)
+    inside = (canonical(child) for child in node.children)
+    return f"<{quoted(node.name)}{quoted(node.space)} {' '.join(attributes)}>{''.join(inside)}</>"
 
 
 def number(value: int | Decimal) -> str:
@@ -84,6 +135,9 @@ def as_written(value: Json) -> str:
         return "{" + ", ".join(members) + "}"
     if isinstance(value, list):
         return "[" + ", ".join([as_written(item) for item in value]) + "]"
+    if isinstance(value, Element):
+        text = None if value.attributes else value.text
+        return quoted(markup(value) if text is None else text)
     return str(value) if isinstance(value, Decimal) else canonical(value)
 
 
@@ -129,3 +183,7 @@ def _check_depth(document: Json) -> None:
         for value in containers:
             level.extend(value.values() if isinstance(value, dict) else value)
     raise UnreadableError(f"nested deeper than {MAX_DEPTH} levels")
+
+
+_DECODER = msgspec.json.Decoder(float_hook=_decimal)
+_ENCODER = msgspec.json.Encoder(order="sorted", decimal_format="number")

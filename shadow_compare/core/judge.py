@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from proxy.routing import CompareRule, Side
 from shadow_compare.core.answer import Answer
 from shadow_compare.core.bodies import (
+    BodyKind,
+    body_kind,
+    charset_of,
     content_type,
     decoded,
     differing_bytes,
     differing_text,
-    is_json,
     media_type,
+    read_document,
     text_of,
 )
-from shadow_compare.core.documents import quoted, read_json
+from shadow_compare.core.cookies import compare_cookies
+from shadow_compare.core.documents import quoted
 from shadow_compare.core.evidence import Leaf
 from shadow_compare.core.findings import Census, Findings
 from shadow_compare.core.rules import RuleState, compile_rules
@@ -50,13 +54,23 @@ class Judge:
     Args:
         headers: lower-case names of the headers to compare.
         rules: those in force on the route, none expired.
+        cookies: names of the cookies to compare.
+        cookie_values: those of them whose values count.
 
     Raises:
         JsonPathError: a rule's path is none; a table that loaded has no such rule.
     """
 
-    def __init__(self, headers: Sequence[str], rules: Sequence[CompareRule]) -> None:
+    def __init__(
+        self,
+        headers: Sequence[str],
+        rules: Sequence[CompareRule],
+        cookies: Sequence[str] = (),
+        cookie_values: Sequence[str] = (),
+    ) -> None:
         self._headers = tuple(headers)
+        self._cookies = tuple(cookies)
+        self._cookie_values = frozenset(cookie_values)
         self._rules = compile_rules(rules)
 
     def judge(self, exchange: Exchange) -> Verdict:
@@ -142,6 +156,8 @@ class Judge:
             return
         for name in self._headers:
             _header(name, legacy, core, found)
+        if self._cookies:
+            compare_cookies(self._cookies, self._cookie_values, legacy, core, found)
         if method != "HEAD":
             _bodies(legacy, core, self._rules, found)
 
@@ -169,40 +185,70 @@ def _header(name: str, legacy: Answer, core: Answer, found: Findings) -> None:
 
 
 def _bodies(legacy: Answer, core: Answer, rules: RuleState, found: Findings) -> None:
-    if found.census is None and legacy.body == core.body and _coding(legacy) == _coding(core):
+    counted = found.census is not None
+    if not counted and legacy.body == core.body and _same_reading(legacy, core):
         return
     ours, theirs = _read(Side.LEGACY, legacy), _read(Side.CORE, core)
-    if found.census is None and ours == theirs:
+    alike = ours == theirs and (ours.isascii() or charset_of(legacy) == charset_of(core))
+    kinds = body_kind(legacy, ours), body_kind(core, theirs)
+    if alike and not (counted and kinds[0] is kinds[1]):
+        _count_body(found)
         return
-    json = is_json(legacy, ours), is_json(core, theirs)
-    if all(json) and ours and theirs:
-        _documents(ours, theirs, rules, found)
-        return
-    if found.census:
-        found.census.count(("body",), None)
-    if ours == theirs:
-        return
-    if not ours or not theirs or json[0] != json[1]:
+    if kinds[0] is not kinds[1]:
+        _count_body(found)
         found.note(_unlike(legacy, ours, core, theirs), None)
         return
-    texts = text_of(legacy, ours), text_of(core, theirs)
-    if texts[0] is None or texts[1] is None:
-        found.note(differing_bytes(ours, theirs), None)
-    elif leaf := differing_text(texts[0], texts[1]):
-        found.note(leaf, None)
+    if kinds[0] in (BodyKind.TEXT, BodyKind.BINARY, BodyKind.EMPTY):
+        _count_body(found)
+        leaf = _plain_difference(kinds[0], (legacy, ours), (core, theirs))
+        if leaf is not None:
+            found.note(leaf, None)
+        return
+    _documents(kinds[0], (legacy, ours), (core, theirs), rules, found)
 
 
-def _documents(legacy: bytes, core: bytes, rules: RuleState, found: Findings) -> None:
+def _same_reading(legacy: Answer, core: Answer) -> bool:
+    """Whether equal bytes mean the same: packed alike, and in the same letters."""
+    if _coding(legacy) != _coding(core):
+        return False
+    return charset_of(legacy) == charset_of(core) or (not _coding(legacy) and legacy.body.isascii())
+
+
+def _count_body(found: Findings) -> None:
+    if found.census:
+        found.census.count(("body",), None)
+
+
+def _plain_difference(
+    kind: BodyKind, legacy: tuple[Answer, bytes], core: tuple[Answer, bytes]
+) -> Leaf | None:
+    if kind is BodyKind.TEXT:
+        texts = text_of(*legacy), text_of(*core)
+        if texts[0] is not None and texts[1] is not None:
+            return differing_text(texts[0], texts[1])
+    return None if legacy[1] == core[1] else differing_bytes(legacy[1], core[1])
+
+
+def _documents(
+    kind: BodyKind,
+    legacy: tuple[Answer, bytes],
+    core: tuple[Answer, bytes],
+    rules: RuleState,
+    found: Findings,
+) -> None:
     documents = []
-    for side, body in ((Side.LEGACY, legacy), (Side.CORE, core)):
+    for side, (answer, body) in ((Side.LEGACY, legacy), (Side.CORE, core)):
         try:
-            documents.append(read_json(body))
+            documents.append(read_document(kind, answer, body))
         except UnreadableError as exc:
             raise UnreadableError(f"{_owner(side)} answer: {exc}") from exc
     ours, theirs = documents
-    if found.census is None and same(ours, theirs):
-        return
-    Walk(found).documents(ours, theirs, rules)
+    if found.census is None:
+        if ours.packed is not None and ours.packed == theirs.packed:
+            return
+        if ours.packed is None and same(ours.value, theirs.value):
+            return
+    Walk(found).documents(ours.value, theirs.value, rules)
 
 
 def _read(side: Side, answer: Answer) -> bytes:
@@ -217,7 +263,8 @@ def _owner(side: Side) -> str:
 
 
 def _coding(answer: Answer) -> str:
-    return (answer.header("content-encoding") or "identity").lower()
+    coding = (answer.header("content-encoding") or "").strip().lower()
+    return "" if coding == "identity" else coding
 
 
 def _unlike(legacy: Answer, ours: bytes, core: Answer, theirs: bytes) -> Leaf:

@@ -37,21 +37,32 @@ class RuleState:
     """What the rules say about one node of a document, and how to go on below it.
 
     Attributes:
+        here: the rules at this node, in their order.
         silent: no rule says anything about this node or any node below it.
+        maps: ids are mapped at this node or at one below it.
     """
 
-    __slots__ = ("_accepts", "_compiled", "_element", "_members", "_places", "silent")
+    __slots__ = (
+        "_accepts",
+        "_compiled",
+        "_element",
+        "_members",
+        "_places",
+        "here",
+        "maps",
+        "silent",
+    )
 
     def __init__(self, compiled: _Compiled, places: frozenset[_Place]) -> None:
         self._compiled = compiled
         self._places = places
-        self._members: dict[str, RuleState] = {}
+        self._members: dict[str | tuple[str, ...], RuleState] = {}
         self._element: RuleState | None = None
-        self._accepts: dict[Accept, CompareRule] = {}
-        for rule, step in sorted(places, reverse=True):
-            if step == len(compiled.steps[rule]):
-                self._accepts[compiled.rules[rule].accept] = compiled.rules[rule]
+        rules, steps = compiled.rules, compiled.steps
+        self.here = tuple(rules[at] for at, step in sorted(places) if step == len(steps[at]))
+        self._accepts = {rule.accept: rule for rule in reversed(self.here)}
         self.silent = not places
+        self.maps = any(rules[at].accept is Accept.MAPPED_ID for at, _ in places)
 
     def accepts(self, accept: Accept) -> CompareRule | None:
         """The first rule of this kind at this node, or None."""
@@ -64,6 +75,16 @@ class RuleState:
         known = name if name in self._compiled.names else ""
         found = self._members.get(known)
         if found is None:
+            found = self._members[known] = self._next((known,))
+        return found
+
+    def child(self, names: tuple[str, ...]) -> RuleState:
+        """The state of a node that paths may call by several names."""
+        if self.silent:
+            return self
+        known = tuple(sorted({name for name in names if name in self._compiled.names}))
+        found = self._members.get(known)
+        if found is None:
             found = self._members[known] = self._next(known)
         return found
 
@@ -72,21 +93,25 @@ class RuleState:
         if self.silent:
             return self
         if self._element is None:
-            self._element = self._next("")
+            self._element = self._next(())
         return self._element
 
-    def _next(self, name: str) -> RuleState:
+    def _next(self, names: tuple[str, ...]) -> RuleState:
         places: set[_Place] = set()
         for rule, at in self._places:
             steps = self._compiled.steps[rule]
             if at == len(steps):
                 continue
             step = steps[at]
-            if step.kind is StepKind.EVERY or step.name == name:
+            if step.kind is StepKind.EVERY or step.name in names:
                 places.add((rule, at + 1))
             if step.kind is StepKind.ANYWHERE:
                 places.add((rule, at))
         return self._compiled.state(frozenset(places))
+
+
+SILENCE = _Compiled(()).state(frozenset())
+"""The state where no rule says anything."""
 
 
 def compile_rules(rules: Sequence[CompareRule]) -> RuleState:

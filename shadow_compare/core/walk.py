@@ -2,59 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from types import NoneType
 
-from proxy.routing import Accept, CompareRule
-from shadow_compare.core.arrays import Pairing, by_content, by_position, match_up
-from shadow_compare.core.documents import Json, as_written
+from proxy.routing import Accept, CompareRule, Side
+from shadow_compare.core.arrays import Pairing, by_key, by_position, in_any_order, match_up
+from shadow_compare.core.documents import Json, as_written, canonical
+from shadow_compare.core.elements import Child, Element
 from shadow_compare.core.evidence import Leaf
 from shadow_compare.core.findings import EnoughError, Findings
-from shadow_compare.core.rules import RuleState
-from shadow_compare.core.values import forgiving_rule, json_type, masked, rule_for_absence, same
+from shadow_compare.core.forgiving import (
+    IdMaps,
+    forgiving_rule,
+    masked,
+    rule_for_absence,
+    state_of,
+)
+from shadow_compare.core.places import At
+from shadow_compare.core.rules import SILENCE, RuleState
+from shadow_compare.core.values import json_type, same
 
-_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
-_ID = re.compile(r"\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
-
-
-class _At:
-    """A place in a document; spelled out only where something differs."""
-
-    __slots__ = ("_above", "_step")
-
-    def __init__(self, above: _At | None = None, step: str | int = "") -> None:
-        self._above = above
-        self._step = step
-
-    def below(self, step: str | int) -> _At:
-        return _At(self, step)
-
-    def path(self) -> str:
-        return "$" + "".join(_spell(step) for step in self._steps())
-
-    def pattern(self) -> str:
-        """The path without indexes, and without keys that are ids rather than names."""
-        return "$" + "".join(
-            "[*]" if isinstance(step, int) or _ID.fullmatch(step) else _spell(step)
-            for step in self._steps()
-        )
-
-    def _steps(self) -> list[str | int]:
-        steps: list[str | int] = []
-        at = self
-        while at._above is not None:
-            steps.append(at._step)
-            at = at._above
-        return steps[::-1]
-
-
-def _spell(step: str | int) -> str:
-    if isinstance(step, int):
-        return f"[{step}]"
-    if _PLAIN.fullmatch(step):
-        return f".{step}"
-    escaped = step.replace("\\", "\\\\").replace("'", "\\'")
-    return f"['{escaped}']"
+_SCALARS = frozenset((str, int, bool, Decimal, NoneType))
 
 
 class Walk:
@@ -63,57 +33,88 @@ class Walk:
     def __init__(self, findings: Findings) -> None:
         self._findings = findings
         self._census = findings.census
+        self._ids = IdMaps()
 
     def documents(self, legacy: Json, core: Json, rules: RuleState) -> None:
         """Compare two documents; stops when the findings have enough."""
+        top = At()
         try:
-            self._values(legacy, core, rules, _At())
+            if not isinstance(legacy, Element) or _name(legacy) != _name(core):
+                self._values(legacy, core, rules, top)
+                return
+            at = top.child(legacy.name, None, legacy.anchor)
+            self._values(legacy, core, rules.child(legacy.names), at)
         except EnoughError:
             return
 
-    def _values(self, legacy: Json, core: Json, rules: RuleState, at: _At) -> None:
+    def _values(self, legacy: Json, core: Json, rules: RuleState, at: At) -> None:
         if rules.accepts(Accept.ANY):
             if same(legacy, core):
                 self._equal(legacy, rules, at)
             else:
-                self._differ(at, "value", legacy, core, forgiving_rule(legacy, core, rules))
+                self._differ(at, "value", legacy, core, rules.accepts(Accept.ANY))
         elif isinstance(legacy, dict) and isinstance(core, dict):
             self._objects(legacy, core, rules, at)
         elif isinstance(legacy, list) and isinstance(core, list):
             self._arrays(legacy, core, rules, at)
-        elif same(legacy, core):
+        elif isinstance(legacy, Element) and isinstance(core, Element):
+            self._elements(legacy, core, rules, at)
+        elif (ids := rules.accepts(Accept.MAPPED_ID)) and self._mapped(legacy, core, ids, at):
+            return
+        elif same(legacy, core) and not ids:
             self._equal(legacy, rules, at)
         else:
             kind = "value" if json_type(legacy) == json_type(core) else "type"
             self._differ(at, kind, legacy, core, forgiving_rule(legacy, core, rules))
 
+    def _mapped(self, legacy: Json, core: Json, rule: CompareRule, at: At) -> bool:
+        """Whether two ids go together; equal ones take part, or the map were not one to one."""
+        if legacy is None and core is None:
+            self._note_values(legacy, None, at)
+            return True
+        if not self._ids.agree(rule, legacy, core):
+            return False
+        if same(legacy, core):
+            self._note_values(legacy, None, at)
+        else:
+            self._differ(at, "value", legacy, core, rule)
+        return True
+
     def _objects(
-        self, legacy: dict[str, Json], core: dict[str, Json], rules: RuleState, at: _At
+        self, legacy: dict[str, Json], core: dict[str, Json], rules: RuleState, at: At
     ) -> None:
-        if not legacy and not core:
+        plain = self._census is None and not rules.maps
+        if not plain and not legacy and not core:
             self._equal(legacy, rules, at)
         for key, value in legacy.items():
-            below = rules.member(key)
-            if key in core:
-                self._values(value, core[key], below, at.below(key))
-            else:
-                self._missing(value, below, at.below(key))
-        for key, value in core.items():
-            if key not in legacy:
-                self._added(value, rules.member(key), at.below(key))
+            if key not in core:
+                self._missing(value, rules.member(key), at.below(key))
+                continue
+            other = core[key]
+            # The bulk of most documents: plain values that are equal.
+            if plain and type(value) in _SCALARS and type(value) is type(other) and value == other:
+                continue
+            self._values(value, other, rules.member(key), at.below(key))
+        if core.keys() - legacy.keys():
+            for key, value in core.items():
+                if key not in legacy:
+                    self._added(value, rules.member(key), at.below(key))
 
-    def _arrays(self, legacy: list[Json], core: list[Json], rules: RuleState, at: _At) -> None:
-        start, end = _equal_ends(legacy, core)
+    def _arrays(self, legacy: list[Json], core: list[Json], rules: RuleState, at: At) -> None:
+        if not legacy and not core:
+            self._equal(legacy, rules, at)
+            return
+        element = rules.element()
+        start, end = (0, 0) if element.maps else _equal_ends(legacy, core)
         ours, theirs = legacy[start : len(legacy) - end], core[start : len(core) - end]
         if self._census:
-            self._equal_items(legacy, start, end, rules, at)
+            for index in (*range(start), *range(len(legacy) - end, len(legacy))):
+                self._equal(legacy[index], element, at.below(index))
         if not ours and not theirs:
             return
-        unordered = rules.accepts(Accept.UNORDERED)
-        element = rules.element()
-        found = _pair(ours, theirs, element, in_any_order=unordered is not None)
+        found, rule = _pair(ours, theirs, rules, lambda _: element)
         if found.moved:
-            self._order(found, start, at, unordered)
+            self._order(found, start, at, rule)
         for own, other in found.pairs:
             self._values(ours[own], theirs[other], element, at.below(start + own))
         for own in found.legacy_only:
@@ -121,75 +122,190 @@ class Walk:
         for other in found.core_only:
             self._added(theirs[other], element, at.below(start + other))
 
-    def _order(self, found: Pairing, start: int, at: _At, rule: CompareRule | None) -> None:
+    def _elements(self, legacy: Element, core: Element, rules: RuleState, at: At) -> None:
+        if legacy.name != core.name:
+            self._differ(at, "value", legacy, core, None)
+            return
+        if legacy.space != core.space:
+            self._values(legacy.space, core.space, rules.member("@xmlns"), at.below("@xmlns"))
+        self._objects(
+            {f"@{name}": value for name, value in legacy.attributes.items()},
+            {f"@{name}": value for name, value in core.attributes.items()},
+            rules,
+            at,
+        )
+        ours, theirs = legacy.text, core.text
+        if ours is not None and theirs is not None:
+            self._values(ours, theirs, rules, at)
+        elif rules.maps or self._census or legacy.children != core.children:
+            self._children(legacy.children, core.children, rules, at)
+
+    def _children(self, legacy: list[Child], core: list[Child], rules: RuleState, at: At) -> None:
+        found, rule = _pair(legacy, core, rules, lambda child: _child_state(child, rules))
+        found = _by_name(found, legacy, core)
+        if found.moved:
+            self._order(found, 0, at, rule)
+        ours, theirs = _places(legacy, at), _places(core, at)
+        for own, other in found.pairs:
+            self._values(legacy[own], core[other], state_of(legacy[own], rules), ours[own])
+        for own in found.legacy_only:
+            self._missing(legacy[own], state_of(legacy[own], rules), ours[own])
+        for other in found.core_only:
+            self._added(core[other], state_of(core[other], rules), theirs[other])
+
+    def _order(self, found: Pairing, start: int, at: At, rule: CompareRule | None) -> None:
         legacy = [start + own for own, _ in found.pairs]
         core = [start + own for own, _ in sorted(found.pairs, key=lambda pair: pair[1])]
-        self._findings.note(Leaf(at.path(), at.pattern(), "order", str(legacy), str(core)), rule)
-
-    def _equal_items(
-        self, legacy: list[Json], start: int, end: int, rules: RuleState, at: _At
-    ) -> None:
-        if not legacy:
-            self._equal(legacy, rules, at)
-        for index in (*range(start), *range(len(legacy) - end, len(legacy))):
-            self._equal(legacy[index], rules.element(), at.below(index))
-
-    def _missing(self, value: Json, rules: RuleState, at: _At) -> None:
-        leaf = Leaf(at.path(), at.pattern(), "missing", as_written(value), None)
-        self._note(leaf, rule_for_absence(value, rules), value, at)
-
-    def _added(self, value: Json, rules: RuleState, at: _At) -> None:
-        leaf = Leaf(at.path(), at.pattern(), "added", None, as_written(value))
-        self._note(leaf, rule_for_absence(value, rules), value, at)
-
-    def _differ(
-        self, at: _At, kind: str, legacy: Json, core: Json, rule: CompareRule | None
-    ) -> None:
-        leaf = Leaf(at.path(), at.pattern(), kind, as_written(legacy), as_written(core))
-        self._note(leaf, rule, legacy, at)
-
-    def _note(self, leaf: Leaf, rule: CompareRule | None, value: Json, at: _At) -> None:
-        if self._census:
-            self._census.count(_leaves(value, at), rule)
+        leaf = Leaf(at.path(), at.pattern(), "order", str(legacy), str(core))
         self._findings.note(leaf, rule)
 
-    def _equal(self, value: Json, rules: RuleState, at: _At) -> None:
+    def _missing(self, value: Json, rules: RuleState, at: At) -> None:
+        rule = rule_for_absence(value, rules)
+        self._note_values(value, rule, at)
+        leaf = Leaf(at.path(), at.pattern(), "missing", as_written(value), None)
+        self._findings.note(leaf, rule)
+
+    def _added(self, value: Json, rules: RuleState, at: At) -> None:
+        rule = rule_for_absence(value, rules)
+        self._note_values(value, rule, at)
+        leaf = Leaf(at.path(), at.pattern(), "added", None, as_written(value))
+        self._findings.note(leaf, rule)
+
+    def _differ(
+        self, at: At, kind: str, legacy: Json, core: Json, rule: CompareRule | None
+    ) -> None:
+        self._note_values(legacy, rule, at)
+        leaf = Leaf(at.path(), at.pattern(), kind, as_written(legacy), as_written(core))
+        self._findings.note(leaf, rule)
+
+    def _note_values(self, value: Json, rule: CompareRule | None, at: At) -> None:
+        if self._census:
+            self._census.count(_leaves(value, at), rule)
+
+    def _equal(self, value: Json, rules: RuleState, at: At) -> None:
         """Book the leaves of a value that both sides have, when somebody counts them."""
         if self._census is None:
             return
         rule = rules.accepts(Accept.ANY)
-        if rule is not None or not isinstance(value, dict | list) or not value:
+        below = None if rule else list(_inside(value, rules, at))
+        if not below:
             self._census.count(_leaves(value, at), rule)
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                self._equal(item, rules.member(key), at.below(key))
-        else:
-            for index, item in enumerate(value):
-                self._equal(item, rules.element(), at.below(index))
+            return
+        for item, state, place in below:
+            self._equal(item, state, place)
 
 
-def _leaves(value: Json, at: _At) -> Iterator[str]:
-    """The patterns of all leaves of a value; an empty container is one."""
-    if isinstance(value, dict) and value:
+def _inside(value: Json, rules: RuleState, at: At) -> Iterator[tuple[Json, RuleState, At]]:
+    """What stands in a container, with its state and place; nothing of a plain value."""
+    if isinstance(value, dict):
         for key, item in value.items():
-            yield from _leaves(item, at.below(key))
-    elif isinstance(value, list) and value:
+            yield item, rules.member(key), at.below(key)
+    elif isinstance(value, list):
         for index, item in enumerate(value):
-            yield from _leaves(item, at.below(index))
-    else:
+            yield item, rules.element(), at.below(index)
+    elif isinstance(value, Element):
+        for name, text in value.attributes.items():
+            yield text, rules.member(f"@{name}"), at.below(f"@{name}")
+        places = _places(value.children, at)
+        for child, place in zip(value.children, places, strict=True):
+            yield child, state_of(child, rules), place
+
+
+def _leaves(value: Json, at: At) -> Iterator[str]:
+    """The patterns of all leaves of a value; an empty container is one."""
+    below = list(_inside(value, SILENCE, at))
+    if not below:
         yield at.pattern()
+    for item, _, place in below:
+        yield from _leaves(item, place)
+
+
+def _places(children: Sequence[Child], at: At) -> list[At]:
+    """Where children stand; a text stands where its element does."""
+    often = Counter(child.name for child in children if isinstance(child, Element))
+    seen: Counter[str] = Counter()
+    places = []
+    for child in children:
+        if isinstance(child, str):
+            places.append(at)
+            continue
+        nth = seen[child.name] if often[child.name] > 1 else None
+        seen[child.name] += 1
+        places.append(at.child(child.name, nth, child.anchor))
+    return places
+
+
+def _child_state(child: Json, rules: RuleState) -> RuleState:
+    return rules.child(child.names) if isinstance(child, Element) else rules
 
 
 def _pair(
-    legacy: Sequence[Json], core: Sequence[Json], rules: RuleState, *, in_any_order: bool
-) -> Pairing:
+    legacy: Sequence[Json],
+    core: Sequence[Json],
+    rules: RuleState,
+    state: Callable[[Json], RuleState],
+) -> tuple[Pairing, CompareRule | None]:
+    """Which elements belong together, and the rule that says that order does not count."""
+    keyed = rules.accepts(Accept.KEYED)
+    if keyed:
+        by = keyed.terms.by
+        found = by_key([_key(item, by) for item in legacy], [_key(item, by) for item in core])
+        if found is not None:
+            return found, keyed
+    unordered = rules.accepts(Accept.UNORDERED)
     if len(legacy) == len(core) == 1:
-        return Pairing(((0, 0),), (), ())
-    ours = [masked(item, rules) for item in legacy]
-    theirs = [masked(item, rules) for item in core]
-    if not in_any_order:
-        return by_position(ours, theirs)
-    return match_up(by_content(ours, theirs), legacy, core)
+        return Pairing(((0, 0),), (), ()), unordered
+    ours = [masked(item, state(item), Side.LEGACY) for item in legacy]
+    theirs = [masked(item, state(item), Side.CORE) for item in core]
+    if unordered is None:
+        names = ([_name(item) for item in legacy], [_name(item) for item in core])
+        return by_position(ours, theirs, names if any(names[0]) or any(names[1]) else None), None
+    if rules.element().silent and not isinstance(legacy[0] if legacy else None, Element):
+        return match_up(in_any_order(ours, theirs, lambda: (ours, theirs)), legacy, core), unordered
+    exact = in_any_order(
+        ours, theirs, lambda: ([canonical(it) for it in legacy], [canonical(it) for it in core])
+    )
+    return match_up(exact, legacy, core), unordered
+
+
+def _by_name(found: Pairing, legacy: Sequence[Child], core: Sequence[Child]) -> Pairing:
+    """An element is held against one of its name only; a text against a text."""
+    apart = {(a, b) for a, b in found.pairs if _name(legacy[a]) != _name(core[b])}
+    if not apart:
+        return found
+    return Pairing(
+        tuple(pair for pair in found.pairs if pair not in apart),
+        tuple(sorted((*found.legacy_only, *(own for own, _ in apart)))),
+        tuple(sorted((*found.core_only, *(other for _, other in apart)))),
+        found.moved,
+    )
+
+
+def _key(item: Json, by: tuple[str, ...]) -> str | None:
+    """The key of an element; None when it lacks one of its parts."""
+    parts: list[Json] = []
+    for name in by:
+        part: Json = None
+        if isinstance(item, dict):
+            part = item.get(name)
+        elif isinstance(item, Element):
+            part = _element_key(item, name)
+        if not isinstance(part, str | int) or isinstance(part, bool):
+            return None
+        parts.append(part)
+    return f"{_name(item)} {canonical(parts)}"
+
+
+def _element_key(item: Element, name: str) -> str | None:
+    if name.startswith("@"):
+        return item.attributes.get(name[1:])
+    named = (child for child in item.children if isinstance(child, Element) and child.name == name)
+    found = next(named, None)
+    return None if found is None else found.text
+
+
+def _name(item: Json) -> str:
+    return item.name if isinstance(item, Element) else ""
 
 
 def _equal_ends(legacy: list[Json], core: list[Json]) -> tuple[int, int]:

@@ -93,7 +93,7 @@ def _plan(domain: Domain, route: Route, epoch: str, today: date, releases: tuple
     ids: dict[str, tuple[str, ...]] = {}
     for rule in rules:
         ids[rule.path] = (*ids.get(rule.path, ()), rule_id(rule))
-    value = rule_for(domain.compare.values, route.path)
-    return Plan(
-        epoch, Judge(domain.compare.headers, rules), ids, domain.core_share_bp, releases, value
-    )
+    compared = domain.compare
+    judge = Judge(compared.headers, rules, compared.cookies, compared.cookie_values)
+    value = rule_for(compared.values, route.path)
+    return Plan(epoch, judge, ids, domain.core_share_bp, releases, value)
