@@ -10,11 +10,6 @@ import brotli
 
 from shadow_compare.errors import UnreadableError
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
-
 MAX_DECODED_BYTES = 8 * 1024 * 1024
 MAX_CODINGS = 3
 
@@ -77,6 +72,10 @@ def _members(body: bytes, start: Callable[[], zlib._Decompress]) -> bytes:
 
 
 def _zstd(body: bytes) -> bytes:
+    if sys.version_info >= (3, 14):
+        from compression import zstd  # noqa: PLC0415 - loaded by those who meet it
+    else:
+        from backports import zstd  # noqa: PLC0415 - loaded by those who meet it
     parts: list[bytes] = []
     room = MAX_DECODED_BYTES
     while body:

@@ -16,8 +16,6 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from lxml import etree
-
 from shadow_compare.core.charsets import html_text, xml_text
 from shadow_compare.core.documents import MAX_DEPTH
 from shadow_compare.core.elements import Child, Element
@@ -90,6 +88,9 @@ def read_xml(body: bytes, charset: str) -> Element:
         UnreadableError: it is not well-formed, declares entities or other rules of its
             own, nests deeper than 100, or is not in its charset.
     """
+    # Most comparers read JSON alone; these libraries are loaded by those that need them.
+    from lxml import etree  # noqa: PLC0415
+
     parser = etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
@@ -114,6 +115,8 @@ def read_html(body: bytes, charset: str) -> Element:
     Raises:
         UnreadableError: it holds nothing, nests deeper than 100, or is not in its charset.
     """
+    from lxml import etree  # noqa: PLC0415 - as above
+
     parser = etree.HTMLParser(
         encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True
     )
@@ -127,6 +130,8 @@ def read_html(body: bytes, charset: str) -> Element:
 
 
 def _parsed(text: str, parser: Any, kind: str) -> Any:
+    from lxml import etree  # noqa: PLC0415 - as above
+
     try:
         root = etree.fromstring(text.encode(), parser)
     except (etree.LxmlError, ValueError) as exc:

@@ -18,6 +18,7 @@ from proxy.routing.model import (
     Stage,
     Store,
 )
+from proxy.routing.terms import USUAL_TERMS, RuleTerms
 from shadow_compare.core.batch import Finding, Judged, Timing
 from shadow_compare.core.epoch import Epoch, epoch_of
 from shadow_compare.core.evidence import Example, Leaf
@@ -39,8 +40,9 @@ def rule(
     *,
     expires: date = date(2100, 1, 1),
     routes: tuple[str, ...] = (),
+    terms: RuleTerms = USUAL_TERMS,
 ) -> CompareRule:
-    return CompareRule(path, accept, "merchandising", "known", expires, routes)
+    return CompareRule(path, accept, "merchandising", "known", expires, routes, terms)
 
 
 def domain(

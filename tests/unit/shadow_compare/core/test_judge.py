@@ -3,52 +3,21 @@
 from __future__ import annotations
 
 import copy
-import gzip
 import json
-import zlib
 from decimal import Decimal
 from typing import Any
 
-import brotli
 import pytest
-from backports import zstd
 from deepdiff import DeepDiff
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from typing_extensions import override
 
-from proxy.routing.model import Accept, CompareRule, Side
+from proxy.routing.model import Accept, Side
 from shadow_compare.core.answer import Answer
-from shadow_compare.core.judge import Exchange, Judge
-from shadow_compare.core.verdict import MAX_LEAVES, Outcome, Verdict
+from shadow_compare.core.verdict import MAX_LEAVES, Outcome
 from tests.support.comparing import rule
-
-JSON = (("Content-Type", "application/json"),)
-
-
-def answer(body: Any, *, status: int = 200, headers: Any = JSON) -> Answer:
-    raw = body if isinstance(body, bytes) else json.dumps(body).encode()
-    return Answer(status, tuple(headers), raw)
-
-
-def verdict(
-    legacy: Any,
-    core: Any,
-    *rules: CompareRule,
-    headers: tuple[str, ...] = (),
-    method: str = "GET",
-    again: Any = None,
-    live: Side = Side.LEGACY,
-) -> Verdict:
-    ours, theirs, other = (
-        one if isinstance(one, Answer) else answer(one) for one in (legacy, core, again)
-    )
-    exchange = Exchange(method, ours, theirs, live, None if again is None else other)
-    return Judge(headers, rules).judge(exchange)
-
-
-def places(found: Verdict) -> list[tuple[str, str]]:
-    return [(leaf.path, leaf.kind) for leaf in found.leaves]
+from tests.support.judging import JSON, answer, places, verdict
 
 
 @pytest.mark.parametrize(
@@ -184,54 +153,6 @@ def test_only_chosen_headers_count() -> None:
         ("header:server", "header")
     ]
     assert places(verdict(ours, answer(1), headers=("server",))) == [("header:server", "header")]
-
-
-def packed(body: bytes, coding: str) -> Answer:
-    data = {
-        "gzip": gzip.compress,
-        "deflate": zlib.compress,
-        "bare": lambda b: zlib.compress(b)[2:-4],
-        "br": brotli.compress,
-        "zstd": zstd.compress,
-        "gzip, br": lambda b: brotli.compress(gzip.compress(b)),
-        "GZIP": lambda b: gzip.compress(b[:3]) + gzip.compress(b[3:]),
-    }[coding](body)
-    name = "deflate" if coding == "bare" else coding
-    return answer(data, headers=(*JSON, ("Content-Encoding", name)))
-
-
-@pytest.mark.parametrize("coding", ["gzip", "deflate", "bare", "br", "zstd", "gzip, br", "GZIP"])
-def test_packed_and_plain_bodies_are_compared_by_content(coding: str) -> None:
-    assert verdict(packed(b'{"a": 1}', coding), {"a": 1}).outcome is Outcome.MATCH
-    assert places(verdict(packed(b'{"a": 1}', coding), {"a": 2})) == [("$.a", "value")]
-
-
-@pytest.mark.parametrize(
-    ("body", "coding", "why"),
-    [
-        (b"x", "compress", "the coding compress is not read"),
-        (b"x", "gzip, gzip, gzip, gzip", "packed 4 times"),
-        (b"\xff\xff\xff", "br", "damaged"),
-        (b"x", "zstd", "damaged"),
-        (brotli.compress(b"x" * 99)[:-2], "br", "cut off"),
-        (zstd.compress(b"x" * 99)[:-2], "zstd", "cut off"),
-        (brotli.compress(b"x") + b"more", "br", "damaged"),
-        (zstd.compress(b"x") + b"more", "zstd", "damaged"),
-        (gzip.compress(b"x") + b"more", "gzip", "damaged"),
-        (brotli.compress(b"\0" * 9_000_000), "br", "larger than 8 MiB"),
-        (zstd.compress(b"\0" * 9_000_000), "zstd", "larger than 8 MiB"),
-        (b"no gzip at all", "gzip", "damaged"),
-        (gzip.compress(b"x" * 99)[:-9], "gzip", "cut off"),
-        (gzip.compress(b"\0" * 9_000_000), "gzip", "larger than 8 MiB"),
-    ],
-)
-def test_packing_that_cannot_be_undone_is_not_compared(body: bytes, coding: str, why: str) -> None:
-    theirs = answer(body, headers=(*JSON, ("Content-Encoding", coding)))
-
-    found = verdict({"a": 1}, theirs)
-
-    assert found.outcome is Outcome.INCOMPARABLE
-    assert why in (found.reason or "")
 
 
 def test_a_head_request_is_judged_by_its_head() -> None:
