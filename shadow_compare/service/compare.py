@@ -109,8 +109,7 @@ def _conclude(frame: Frame, plan: Plan, exchange: Exchange, other: Answer) -> Ju
 
 
 def _used(plan: Plan, verdict: Verdict) -> tuple[str, ...]:
-    paths = {accepted.rule for accepted in verdict.accepted}
-    return tuple(sorted(name for path in paths for name in plan.rule_ids.get(path, ())))
+    return tuple(sorted(one for name in verdict.used for one in plan.rule_ids.get(name, ())))
 
 
 def _noise(judge: Judge, exchange: Exchange) -> tuple[str, ...] | None:

@@ -20,7 +20,7 @@ class Plan:
     """How frames of one route are judged, and in which epoch.
 
     Attributes:
-        rule_ids: path of each rule in force on the route to the ids of the rules there.
+        rule_ids: name of each rule in force on the route to the ids of those so named.
         releases: what runs on legacy and on the core; "" where the table does not say.
         value: where the money of the route stands, if a rule says so.
         core_share_bp: of the domain, in stage canary.
@@ -92,7 +92,7 @@ def _plan(domain: Domain, route: Route, epoch: str, today: date, releases: tuple
     rules = rules_of(rules_in_force(domain, today), route.path)
     ids: dict[str, tuple[str, ...]] = {}
     for rule in rules:
-        ids[rule.path] = (*ids.get(rule.path, ()), rule_id(rule))
+        ids[rule.name] = (*ids.get(rule.name, ()), rule_id(rule))
     compared = domain.compare
     judge = Judge(compared.headers, rules, compared.cookies, compared.cookie_values)
     value = rule_for(compared.values, route.path)
