@@ -74,7 +74,11 @@ def test_arbitrary_bytes_unpack_or_are_refused(body: bytes, coding: str) -> None
         assert len(unpacked(body, coding)) <= MAX_DECODED_BYTES
 
 
-@given(st.binary(max_size=300), st.sampled_from(["gzip", "deflate", "br", "zstd"]), st.data())
+@given(
+    st.binary(min_size=1, max_size=300),
+    st.sampled_from(["gzip", "deflate", "br", "zstd"]),
+    st.data(),
+)
 def test_a_packed_body_that_lost_its_end_is_never_read(
     body: bytes, coding: str, data: st.DataObject
 ) -> None:
