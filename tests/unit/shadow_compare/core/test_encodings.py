@@ -8,6 +8,7 @@ import zlib
 
 import brotli
 import pytest
+from backports import zstd
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,8 +17,6 @@ from shadow_compare.core.encodings import MAX_DECODED_BYTES, unpacked
 from shadow_compare.core.verdict import Outcome
 from shadow_compare.errors import UnreadableError
 from tests.support.judging import JSON, answer, places, verdict
-
-zstd = pytest.importorskip("backports.zstd")
 
 
 def packed(body: bytes, coding: str) -> Answer:
