@@ -55,7 +55,7 @@ async def run_comparer(job: Job, url: str) -> None:
     engine = writer_engine(parsed)
     try:
         await migrate(engine)
-        await run(job, SqlEvidenceWriter(engine))
+        await run(job, SqlEvidenceWriter(engine, keep_s=job.keep_s))
     finally:
         await engine.dispose()
 

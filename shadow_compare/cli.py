@@ -1,4 +1,4 @@
-"""The comparer's commands: compare, ship, parity, mismatches."""
+"""The comparer's commands: compare, ship, parity, mismatches, evidence."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ BusUrl = Annotated[
     str | None,
     typer.Option("--bus", help="NATS server that frames travel over. Default: BANYAN_BUS."),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")]
 DomainName = Annotated[str | None, typer.Argument(metavar="[DOMAIN]", help="One domain only.")]
 
 
@@ -74,6 +75,7 @@ def compare(
             body_bytes=settings.shadow_body_limit,
         ),
         max_age_s=settings.shadow_max_age_s,
+        keep_s=settings.evidence_retention_days * 24 * 3600,
         once=once,
         listen=_address(listen),
     )
@@ -193,6 +195,65 @@ def mismatches(
     if fingerprint is not None:
         _fail(f'"{fingerprint}" is too much; to open a group: banyan mismatches show FINGERPRINT')
     _list(what, database, limit, as_json=as_json)
+
+
+def prune(
+    days: Annotated[
+        float | None,
+        typer.Option(min=0, help="Keep so many days. Default: BANYAN_EVIDENCE_RETENTION_DAYS."),
+    ] = None,
+    dry_run: DryRun = False,
+    database: Database = None,
+) -> None:
+    """Delete examples, recorded pairs and journals of groups that are older. Counts stay.
+
+    A comparer does the same once an hour by itself.
+
+    Example: banyan evidence prune --days 7 --dry-run
+    """
+    from shadow_compare.edge.letting_go import prune_evidence
+    from shadow_compare.errors import CompareError
+
+    settings = _settings()
+    days = settings.evidence_retention_days if days is None else days
+    try:
+        prune_evidence(database or settings.evidence_url(), days, dry_run=dry_run)
+    except CompareError as exc:
+        _fail(str(exc))
+
+
+def purge(
+    subject: Annotated[
+        str,
+        typer.Option(help='What the person is known by, such as an address; "-" asks for it.'),
+    ],
+    spool: Annotated[Path | None, typer.Option(help="Spool directory of the proxy.")] = None,
+    dry_run: DryRun = False,
+    database: Database = None,
+) -> None:
+    """Delete all that is kept of one person: examples, pairs, and frames in the spool.
+
+    Finds them by the keyed hashes of the value; the value itself is stored and logged
+    nowhere. Counts stay. Stop the spool's comparer first.
+
+    Example: banyan evidence purge --subject -
+    """
+    from proxy.errors import ProxyError
+    from shadow_compare.edge.letting_go import Places, known_keys, purge_subject
+    from shadow_compare.errors import CompareError
+
+    settings = _settings()
+    places = Places(database or settings.evidence_url(), spool or settings.var / "spool")
+    value = subject
+    if subject == "-":
+        is_asked = sys.stdin.isatty()
+        value = typer.prompt("Subject", hide_input=True) if is_asked else sys.stdin.readline()
+    keys = (settings.redaction_key, settings.redaction_old_keys)
+    try:
+        known = known_keys([key.get_secret_value() for key in keys if key], places.spool)
+        purge_subject(value, known, places, dry_run=dry_run)
+    except (ProxyError, CompareError, OSError) as exc:
+        _fail(str(exc))
 
 
 def _list(domain: str | None, database: str | None, limit: int, *, as_json: bool) -> None:

@@ -32,6 +32,8 @@ class CompareSettings(BaseSettings):
         bus_max_age_s: how long a frame may wait there.
         bus_ack_wait_s: how long a comparer that is silent keeps what it took.
         bus_replicas: servers of the cluster that hold each frame.
+        evidence_retention_days: how long examples, recorded pairs and journals are kept.
+        redaction_old_keys: earlier redaction keys, apart by commas; only a purge asks for them.
     """
 
     model_config = SettingsConfigDict(env_prefix="BANYAN_", extra="ignore")
@@ -45,6 +47,8 @@ class CompareSettings(BaseSettings):
     shadow_rate: float = Field(500.0, gt=0)
     shadow_max_age_s: float = Field(900.0, gt=0)
     shadow_body_limit: int = Field(1024 * 1024, ge=1_024)
+    evidence_retention_days: float = Field(30.0, gt=0, le=3_650)
+    redaction_old_keys: SecretStr | None = None
 
     bus: str = ""
     bus_credentials: Path | None = None

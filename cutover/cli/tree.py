@@ -39,6 +39,10 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "accept": "cutover.cli.rules:accept",
         },
     ),
+    "evidence": (
+        "Delete what is kept of exchanges: what is old, or one person's.",
+        {"prune": "shadow_compare.cli:prune", "purge": "shadow_compare.cli:purge"},
+    ),
 }
 
 

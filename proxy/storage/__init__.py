@@ -15,6 +15,7 @@ from proxy.storage.account import (
     read_account,
     split_name,
 )
+from proxy.storage.emptying import empty_frames
 from proxy.storage.lag import Lag, spool_lag
 from proxy.storage.records import Place as StoredPlace
 from proxy.storage.records import Stored, checksum, pack, pack_place
@@ -42,6 +43,7 @@ __all__ = [
     "Written",
     "checksum",
     "counter_name",
+    "empty_frames",
     "pack",
     "pack_place",
     "read_account",

@@ -16,9 +16,11 @@ import msgspec
 
 from proxy.core.fields import split_lines
 from proxy.core.frame import Frame, Headers
+from proxy.core.marks import PURGED
 
 HEAD_BYTES = 16
 _HEAD = struct.Struct("<IIQ")
+_FEW_BYTES = 8
 _MAX_PAYLOAD_BYTES = 64 * 1024 * 1024
 _encoder = msgspec.msgpack.Encoder()
 
@@ -142,6 +144,46 @@ def decode(data: bytes, at: int = 0) -> Iterator[tuple[int, Frame | None]]:
             return
         at, start = end, at + HEAD_BYTES
         yield end, _frame(data[start:end], crc, seq)
+
+
+def payloads(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Yield (offset, seq, payload) of every whole record whose checksum is right."""
+    at, size = 0, len(data)
+    while size - at >= HEAD_BYTES:
+        length, crc, seq = _HEAD.unpack_from(data, at)
+        start, at = at + HEAD_BYTES, at + HEAD_BYTES + length
+        if length == 0 or length > _MAX_PAYLOAD_BYTES or at > size:
+            return
+        payload = data[start:at]
+        if checksum(payload) ^ _folded(seq) == crc:
+            yield start, seq, payload
+
+
+def emptied(payload: bytes) -> bytes:
+    """A payload of the same length, place and time, with nothing of the exchange in it.
+
+    Raises:
+        ValueError: there is no such payload: it is no frame's.
+    """
+    try:
+        stored = _decoder.decode(payload)
+        place = _place(bytes(stored.place))
+    except msgspec.MsgspecError as exc:
+        raise ValueError("this is no frame") from exc
+    stored.place = pack_place(msgspec.structs.replace(place, redaction=PURGED))
+    stored.request_id, stored.method, stored.target = "", "GET", b""
+    stored.bucket, stored.shopper, stored.sealed = None, None, b""
+    stored.request_lines = stored.lines = stored.request_body = stored.body = b""
+    # The length of a body takes one, two or four bytes itself, so some totals are reached
+    # only with a byte or a few in the other body.
+    missing = len(payload) - len(pack(stored))
+    for few in range(_FEW_BYTES):
+        stored.request_body = bytes(few)
+        for header in (0, 1, 3):
+            stored.body = bytes(max(0, missing - few - header))
+            if len(empty := pack(stored)) == len(payload):
+                return empty
+    raise ValueError("this frame is too short to be emptied")
 
 
 def wanted_bytes(data: bytes, at: int) -> int | None:

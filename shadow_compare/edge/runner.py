@@ -26,6 +26,7 @@ from shadow_compare.ports import EvidenceWriter, FrameSource
 from shadow_compare.service.comparer import Comparer, Gear
 
 IDLE_S = 0.2
+KEEP_S = 30 * 24 * 3600.0
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ class Job:
         once: end when the spool holds no more frames.
         listen: host and port for metrics, or None.
         max_age_s: older exchanges are lost as stale.
+        keep_s: how long examples, pairs and journals are kept.
     """
 
     config: Path
@@ -50,6 +52,7 @@ class Job:
     limits: Limits
     max_age_s: float
     bus: BusPlace | None = None
+    keep_s: float = KEEP_S
     once: bool = False
     listen: tuple[str, int] | None = None
 

@@ -58,7 +58,8 @@ def writer_engine(url: URL) -> AsyncEngine:
         )
     engine = create_async_engine(url)
     # FULL: spool segments are deleted after the commit, so the commit must outlive the power.
-    pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+    # What is deleted is overwritten with zeros: it was somebody's.
+    pragmas = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON")
     _prepare(engine, pragmas, begin="BEGIN IMMEDIATE")
     return engine
 

@@ -16,6 +16,7 @@ from shadow_compare.storage.done import forget_old, only_new, remember, wait_for
 from shadow_compare.storage.entering import enter_epochs
 from shadow_compare.storage.groups import GroupsWriter
 from shadow_compare.storage.pairs import PairKeeper, prune_pairs
+from shadow_compare.storage.retention import PRUNE_ROWS, prune_rows
 from shadow_compare.storage.rule_uses import store_rule_uses
 from shadow_compare.storage.samples import KEEP_EPOCH_S, forget_epochs, store_samples
 from shadow_compare.storage.upsert import add, put_new
@@ -27,8 +28,10 @@ PRUNE_EVERY_S = 3600
 class SqlEvidenceWriter:
     """Implements ports.EvidenceWriter. One task uses it at a time."""
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, *, keep_s: float = KEEP_TREND_S) -> None:
+        """Args: keep_s: how long examples, pairs and journals are kept."""
         self._engine = engine
+        self._keep_s = keep_s
         self._pruned_s = 0.0
         self._groups = GroupsWriter()
         self._pairs = PairKeeper()
@@ -71,7 +74,11 @@ class SqlEvidenceWriter:
             await prune_pairs(connection, batch)
             await forget_old(connection, batch.at_s)
             await forget_epochs(connection, batch.at_s - KEEP_EPOCH_S)
-            self._pruned_s = batch.at_s
+            deleted = await prune_rows(connection, batch.at_s - self._keep_s)
+            self._pairs.forget()
+            # What one transaction may not hold is left for the next one.
+            if max(deleted.values()) < PRUNE_ROWS:
+                self._pruned_s = batch.at_s
 
 
 async def _store_epochs(connection: AsyncConnection, batch: Batch) -> None:
