@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shadow_compare.ports import EvidenceReader
+from shadow_compare.ports import EvidenceReader, ProofStore
 from shadow_compare.storage.engine import parse
 from shadow_compare.storage.reader import SqlEvidenceReader
 
@@ -36,6 +36,22 @@ async def open_evidence(url: str) -> AsyncIterator[EvidenceReader]:
         yield reader
     finally:
         await reader.close()
+
+
+@asynccontextmanager
+async def open_proof(url: str) -> AsyncIterator[ProofStore]:
+    """Read the recorded pairs, uses of rules and drift of fields, and write the latter.
+
+    Raises:
+        EvidenceUnavailable: there is no evidence yet, or it does not answer.
+    """
+    from shadow_compare.storage.proof_store import SqlProofStore  # noqa: PLC0415 - few need it
+
+    store = SqlProofStore(parse(url))
+    try:
+        yield store
+    finally:
+        await store.close()
 
 
 async def run_comparer(job: Job, url: str) -> None:

@@ -10,6 +10,7 @@ from proxy.core.frame import Frame
 from proxy.routing.model import Domain, Side
 from shadow_compare.core.answer import Answer
 from shadow_compare.core.batch import Batch, Checkpoint, Passed
+from shadow_compare.core.drift import Drift
 from shadow_compare.core.evidence import (
     DomainEvidence,
     Example,
@@ -20,6 +21,8 @@ from shadow_compare.core.evidence import (
 from shadow_compare.core.groups import GroupQuery, GroupStory, Kept
 from shadow_compare.core.life import Wish
 from shadow_compare.core.note import Note
+from shadow_compare.core.pairs import RecordedPair
+from shadow_compare.core.rule_use import RuleUse
 
 
 class EvidenceReader(Protocol):
@@ -107,6 +110,30 @@ class GroupKeeper(Protocol):
                 what to do instead.
             EvidenceUnavailable: nothing was stored; safe to try again.
         """
+        ...
+
+
+class ProofStore(Protocol):
+    """What rules are proven by. Every method raises EvidenceUnavailable when the store does
+    not answer, holds no evidence yet, or is of another release; safe to try again.
+    """
+
+    async def pairs(self, domain: str, *, limit: int = 1_000) -> Sequence[RecordedPair]:
+        """Recorded pairs between the releases that are compared now, an equal share of
+        each route and status class first.
+        """
+        ...
+
+    async def uses(self, domain: str) -> Mapping[str, RuleUse]:
+        """Id of each rule that was ever in force to its use."""
+        ...
+
+    async def drifts(self, domain: str) -> Sequence[Drift]:
+        """What calibration saw between the releases that are compared now."""
+        ...
+
+    async def put_drifts(self, domain: str, drifts: Sequence[Drift], at_s: float) -> None:
+        """Replace what was known of the routes and sides that these are about."""
         ...
 
 

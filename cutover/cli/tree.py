@@ -28,6 +28,7 @@ COMMANDS: Mapping[str, str] = {
     "revisions": "cutover.cli.standing:revisions",
     "parity": "shadow_compare.cli:parity",
     "mismatches": "shadow_compare.cli:mismatches",
+    "calibrate": "cutover.cli.calibrating:calibrate",
 }
 GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "routes": (
@@ -42,6 +43,15 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "evidence": (
         "Delete what is kept of exchanges: what is old, or one person's.",
         {"prune": "shadow_compare.cli:prune", "purge": "shadow_compare.cli:purge"},
+    ),
+    "rules": (
+        "Prove the compare rules: what they miss, hide, or never needed.",
+        {
+            "prove": "cutover.cli.proving:prove",
+            "coverage": "cutover.cli.proving:coverage",
+            "check": "cutover.cli.proving:check",
+            "unused": "cutover.cli.proving:unused",
+        },
     ),
 }
 

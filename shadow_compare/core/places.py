@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 _ID = re.compile(r"\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
@@ -75,3 +76,11 @@ def _spell(step: str | int) -> str:
         return f".{step}"
     escaped = step.replace("\\", "\\\\").replace("'", "\\'")
     return f"['{escaped}']"
+
+
+def pattern_of(steps: Sequence[str | int]) -> str:
+    """How a place is written in `Leaf.pattern`; names of members and indexes from the root."""
+    at = At()
+    for step in steps:
+        at = at.below(step)
+    return at.pattern()

@@ -99,13 +99,13 @@ async def run(job: Job, writer: EvidenceWriter) -> None:
                     raise
                 return
             stack.push_async_callback(source.close)
-            asker = HttpAsker(table.stores, _redactor(key, table), job.limits)
+            asker = HttpAsker(table.stores, redactor_of(key, table), job.limits)
             stack.push_async_callback(asker.close)
             gear = Gear(source, writer, asker, WallClock(), meter)
             comparer = Comparer(gear, table, max_age_s=job.max_age_s)
 
             def use(new: RoutingTable) -> None:
-                asker.use(new.stores, _redactor(key, new))
+                asker.use(new.stores, redactor_of(key, new))
                 comparer.use(new)
                 log.info("judging by table %s", new.revision)
 
@@ -216,6 +216,7 @@ def stop_on_signals() -> Iterator[asyncio.Event]:
             loop.remove_signal_handler(number)
 
 
-def _redactor(key: bytes, table: RoutingTable) -> Redactor:
+def redactor_of(key: bytes, table: RoutingTable) -> Redactor:
+    """What hides in answers the same as the proxy hides in captures."""
     headers = [key.name for key in table.shopper if key.kind is KeyKind.HEADER]
     return Redactor(key, headers, table.privacy.show, table.privacy.hide)

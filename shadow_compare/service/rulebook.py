@@ -73,6 +73,14 @@ class Rulebook:
             return "domain_gone"
         return self._plans.get((frame.domain, frame.route), "route_gone")
 
+    def judge(self, domain: str, route: str) -> Judge:
+        """The judge of a route of the table.
+
+        Raises:
+            KeyError: the table has no such route.
+        """
+        return self._plans[domain, route].judge
+
     def holds(self, now_s: float) -> bool:
         """Whether it is still the day that decided which rules have expired."""
         return day_of(now_s) == self.day
