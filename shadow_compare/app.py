@@ -8,8 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shadow_compare.ports import EvidenceReader, ProofStore
+from shadow_compare.ports import EvidenceReader, GroupKeeper, ProofStore
 from shadow_compare.storage.engine import parse
+from shadow_compare.storage.keeper import SqlGroupKeeper
 from shadow_compare.storage.reader import SqlEvidenceReader
 
 if TYPE_CHECKING:
@@ -52,6 +53,20 @@ async def open_proof(url: str) -> AsyncIterator[ProofStore]:
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def open_keeper(url: str) -> AsyncIterator[GroupKeeper]:
+    """Move mismatch groups in the evidence at an async SQLAlchemy URL. Opening creates nothing.
+
+    Raises:
+        EvidenceUnavailable: the URL names no supported database.
+    """
+    keeper = SqlGroupKeeper(parse(url), time.time)  # noqa: TID251 - the edge's clock
+    try:
+        yield keeper
+    finally:
+        await keeper.close()
 
 
 async def run_comparer(job: Job, url: str) -> None:

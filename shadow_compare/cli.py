@@ -1,4 +1,4 @@
-"""The comparer's commands: compare, ship, parity, mismatches, evidence."""
+"""The comparer's commands: compare, ship, parity, evidence."""
 
 from __future__ import annotations
 
@@ -168,35 +168,6 @@ def parity(
     print_parity(Console(), found)
 
 
-def mismatches(
-    what: Annotated[
-        str | None,
-        typer.Argument(metavar="[DOMAIN|show]", help='A domain, or "show" to open one group.'),
-    ] = None,
-    fingerprint: Annotated[
-        str | None, typer.Argument(help='After "show": the fingerprint, or its beginning.')
-    ] = None,
-    config: Config = None,
-    database: Database = None,
-    limit: Annotated[int, typer.Option(min=1, help="Groups to list.")] = 20,
-    as_json: AsJson = False,
-) -> None:
-    """List mismatches that look the same as groups, or show one side by side.
-
-    Example: banyan mismatches catalog
-
-    Example: banyan mismatches show v1:3f2a
-    """
-    if what == "show":
-        if fingerprint is None:
-            _fail("which one? banyan mismatches show FINGERPRINT")
-        _show(fingerprint, config, database, as_json=as_json)
-        return
-    if fingerprint is not None:
-        _fail(f'"{fingerprint}" is too much; to open a group: banyan mismatches show FINGERPRINT')
-    _list(what, database, limit, as_json=as_json)
-
-
 def prune(
     days: Annotated[
         float | None,
@@ -254,65 +225,6 @@ def purge(
         purge_subject(value, known, places, dry_run=dry_run)
     except (ProxyError, CompareError, OSError) as exc:
         _fail(str(exc))
-
-
-def _list(domain: str | None, database: str | None, limit: int, *, as_json: bool) -> None:
-    import asyncio
-    from collections.abc import Sequence
-
-    from shadow_compare.core.evidence import MismatchGroup
-    from shadow_compare.edge.report import groups_json, print_groups
-    from shadow_compare.errors import CompareError
-
-    async def read() -> Sequence[MismatchGroup]:
-        from shadow_compare.app import open_evidence
-
-        async with open_evidence(database or _settings().evidence_url()) as evidence:
-            return await evidence.groups(domain, limit=limit)
-
-    try:
-        groups = asyncio.run(read())
-    except CompareError as exc:
-        _fail(str(exc))
-    if as_json:
-        _print_json(groups_json(groups))
-        return
-    from rich.console import Console
-
-    print_groups(Console(), groups)
-
-
-def _show(fingerprint: str, config: Path | None, database: str | None, *, as_json: bool) -> None:
-    import asyncio
-    from collections.abc import Sequence
-
-    from shadow_compare.core.evidence import Example, MismatchGroup
-    from shadow_compare.edge.report import (
-        example_json,
-        print_example,
-        store_urls,
-    )
-    from shadow_compare.errors import CompareError
-
-    async def read() -> tuple[MismatchGroup, Sequence[Example]] | None:
-        from shadow_compare.app import open_evidence
-
-        async with open_evidence(database or _settings().evidence_url()) as evidence:
-            return await evidence.group(fingerprint)
-
-    stores = store_urls(_table(config))
-    try:
-        found = asyncio.run(read())
-    except CompareError as exc:
-        _fail(str(exc))
-    if found is None:
-        _fail(f"no group, or more than one, begins with {fingerprint}; see banyan mismatches")
-    if as_json:
-        _print_json(example_json(*found, stores))
-        return
-    from rich.console import Console
-
-    print_example(Console(), *found, stores)
 
 
 def _settings() -> CompareSettings:

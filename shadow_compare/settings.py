@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import getpass
+import os
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +20,7 @@ class CompareSettings(BaseSettings):
             default (BANYAN_EVIDENCE_DATABASE).
         redaction_key: key of the proxy's redaction when it does not lie in the spool
             (BANYAN_REDACTION_KEY).
+        actor: who the journal of a group names; the login name by default (BANYAN_ACTOR).
         log_level: least grave lines that are logged (BANYAN_LOG_LEVEL).
         shadow_timeout_s: how long the other side may take for one answer.
         shadow_concurrency: questions to one side at a time.
@@ -41,6 +44,7 @@ class CompareSettings(BaseSettings):
     var: Path = Path("var")
     evidence_database: str = ""
     redaction_key: SecretStr | None = Field(None, min_length=16)
+    actor: str = ""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
     shadow_timeout_s: float = Field(5.0, gt=0, le=300)
     shadow_concurrency: int = Field(16, ge=1, le=1_000)
@@ -57,6 +61,15 @@ class CompareSettings(BaseSettings):
     bus_max_age_s: float = Field(86_400.0, ge=1, le=14 * 86_400)
     bus_ack_wait_s: float = Field(30.0, ge=1, le=600)
     bus_replicas: int = Field(1, ge=1, le=5)
+
+    def actor_name(self) -> str:
+        """Who the journal of a group names."""
+        if self.actor:
+            return self.actor
+        try:
+            return getpass.getuser()
+        except (KeyError, OSError):  # a container's user without a name
+            return f"uid-{os.getuid()}"
 
     def evidence_url(self) -> str:
         """The evidence's URL, the default filled in."""

@@ -10,6 +10,7 @@ from cutover.api.accounting import AccountingLine, accounting_line
 from cutover.api.charts import floor_of
 from cutover.api.dots import Pair
 from cutover.api.figures import count, milliseconds, plain_percent, share_of_bp, small_share
+from cutover.api.grouplist import Badge, badge_of
 from cutover.api.judgement import (
     GateLine,
     Light,
@@ -57,6 +58,7 @@ class GroupLine:
     share: str
     first_seen_s: float
     last_seen_s: float
+    badge: Badge
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,4 +274,5 @@ def group_line(group: MismatchGroup) -> GroupLine:
         share=small_share(group.share_ppm),
         first_seen_s=group.first_seen_s,
         last_seen_s=group.last_seen_s,
+        badge=badge_of(group.life),
     )

@@ -75,6 +75,24 @@ def sparkline(points: Sequence[TrendPoint]) -> Markup:
     )
 
 
+def hours_chart(hits: Sequence[int]) -> Markup:
+    """Hits of each hour as bars, the oldest first; a scale of its own, from zero."""
+    most = max(hits, default=0)
+    if not most:
+        return Markup()
+    bars = "".join(
+        f'<rect x="{place * 5}" y="{22 - max(2, 20 * hit / most):.1f}" width="4"'
+        f' height="{max(2, 20 * hit / most):.1f}"/>'
+        for place, hit in enumerate(hits)
+        if hit
+    )
+    return Markup(  # noqa: S704 - numbers only
+        f'<svg class="hours" viewBox="0 0 {5 * len(hits)} 24" aria-hidden="true"'
+        f' focusable="false"><line class="axis" x1="0" y1="23" x2="{5 * len(hits)}" y2="23"/>'
+        f"{bars}</svg>"
+    )
+
+
 def trend_chart(
     points: Sequence[TrendPoint],
     marks: Sequence[Mark],

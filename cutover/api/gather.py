@@ -19,6 +19,8 @@ from cutover.api.readings import (
 )
 from cutover.errors import CutoverError
 from proxy.routing import Domain, Side, Store
+from shadow_compare.core.evidence import Example, MismatchGroup
+from shadow_compare.core.groups import GroupQuery, GroupStory
 from shadow_compare.errors import EvidenceUnavailable
 from shadow_compare.ports import EvidenceReader
 
@@ -149,13 +151,34 @@ class Gatherer:
         """
         table = await self._table.read(self._asks.table())
         source: _Source[Any] = self._evidence_source()
-        reading = await source.read(self._asks.evidence.group(fingerprint))
+        reading = await source.read(self._one_group(fingerprint))
         if reading.problem:
             raise SourceAway(f"The evidence store {reading.problem}.")
         if reading.value is None:
             return None
-        group, examples = reading.value
-        return MismatchReading(group, tuple(examples)), table
+        group, examples, story = reading.value
+        return MismatchReading(group, tuple(examples), story), table
+
+    async def _one_group(
+        self, fingerprint: str
+    ) -> tuple[MismatchGroup, Sequence[Example], GroupStory] | None:
+        found = await self._asks.evidence.group(fingerprint)
+        if found is None:
+            return None
+        return *found, await self._asks.evidence.story(found[0].fingerprint)
+
+    async def groups(self, query: GroupQuery) -> tuple[Sequence[MismatchGroup], Reading[Table]]:
+        """The groups that a query wants.
+
+        Raises:
+            SourceAway: the evidence store does not answer.
+        """
+        table = await self._table.read(self._asks.table())
+        source: _Source[Sequence[MismatchGroup]] = self._evidence_source()
+        reading = await source.read(self._asks.evidence.find(query))
+        if reading.value is None:
+            raise SourceAway(f"The evidence store {reading.problem}.")
+        return reading.value, table
 
     async def _facts(
         self, table: Reading[Table], wanted: dict[Domain, _Source[DomainReading]], *, brief: bool

@@ -17,6 +17,7 @@ from shadow_compare.core.evidence import (
     MismatchGroup,
     TrendPoint,
 )
+from shadow_compare.core.groups import GroupStory
 
 T = TypeVar("T")
 DAMAGED = "damaged"
@@ -132,3 +133,4 @@ class MismatchReading:
 
     group: MismatchGroup
     examples: tuple[Example, ...]
+    story: GroupStory = field(default_factory=GroupStory)

@@ -18,6 +18,8 @@ from markupsafe import Markup, escape
 from cutover.api import charts, dots
 from cutover.api.domainpage import DomainPage
 from cutover.api.figures import age, count, exact_time, iso_time, percent_of_ppm
+from cutover.api.grouplist import GroupList
+from cutover.api.inside import inside
 from cutover.api.mismatchpage import MismatchPage
 from cutover.api.portfolio import Overview
 from cutover.api.words import When, Words
@@ -81,6 +83,8 @@ class Renderer:
             trend_chart=charts.trend_chart,
             accounting_bar=charts.accounting_bar,
             latency_chart=dots.latency_chart,
+            hours_chart=charts.hours_chart,
+            inside=inside,
         )
         self._drawn: dict[str, tuple[object, str]] = {}
 
@@ -128,6 +132,11 @@ class Renderer:
     def mismatch(self, view: MismatchPage) -> str:
         """A mismatch group's page."""
         html = self._render("mismatch.html", title=view.group.title, view=view, now_s=view.now_s)
+        return fill_ages(html, view.now_s)
+
+    def groups(self, view: GroupList) -> str:
+        """The list of mismatch groups."""
+        html = self._render("mismatches.html", title="Mismatches", view=view, now_s=view.now_s)
         return fill_ages(html, view.now_s)
 
     def notice(self, title: str, text: str, now_s: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import socket
 import time
 import uuid
@@ -22,8 +23,9 @@ from cutover.api.meters import Meters
 from cutover.api.sidedoor import SideDoor, probe_store
 from cutover.api.stream import Seats
 from cutover.api.web import create_app
+from cutover.api.writing import Doorkeeper
 from cutover.errors import CutoverError
-from shadow_compare.app import open_evidence
+from shadow_compare.app import open_evidence, open_keeper
 
 _CONNECT_S, _ANSWER_S = 0.5, 1.0
 
@@ -41,6 +43,8 @@ class RoomOptions:
         database: async SQLAlchemy URL of the evidence.
         side_door: URL of the proxy's side door.
         revisions: folder of the ledger.
+        names: host names that it goes by besides those of loopback and `host`.
+        read_only: mismatch groups cannot be moved from its pages.
     """
 
     host: str
@@ -49,6 +53,8 @@ class RoomOptions:
     database: str
     side_door: str
     revisions: Path
+    names: tuple[str, ...] = ()
+    read_only: bool = False
 
 
 def serve_room(options: RoomOptions, on_ready: Callable[[str], None] = lambda _: None) -> None:
@@ -97,6 +103,7 @@ async def room_app(
     timeout = aiohttp.ClientTimeout(total=_ANSWER_S, connect=_CONNECT_S)
     async with (
         open_evidence(options.database) as evidence,
+        open_keeper(options.database) as keeper,
         aiohttp.ClientSession(timeout=timeout) as session,
     ):
         asks = Asks(
@@ -109,4 +116,12 @@ async def room_app(
         seats = Seats()
         meters = Meters(seats)
         board = Board(Gatherer(asks, clock_s), boot=uuid.uuid4().hex[:8], on_draw=meters.drawn)
-        yield create_app(board, clock_s, meters=meters, seats=seats, stopping=stopping)
+        doorkeeper = Doorkeeper(secrets.token_bytes(32), frozenset((options.host, *options.names)))
+        yield create_app(
+            board,
+            clock_s,
+            meters=meters,
+            seats=seats,
+            stopping=stopping,
+            writing=None if options.read_only else (keeper, doorkeeper),
+        )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
+
+from fastapi.encoders import jsonable_encoder
 
 from cutover.api.card import Card
 from cutover.api.domainpage import DomainPage
@@ -12,6 +15,7 @@ from cutover.api.mismatchpage import MismatchPage
 from cutover.api.portfolio import Overview
 from cutover.api.readings import MismatchReading, RevisionLine
 from cutover.api.words import plain
+from shadow_compare.core.evidence import MismatchGroup
 
 
 def overview_twin(view: Overview) -> dict[str, Any]:
@@ -46,11 +50,18 @@ def domain_twin(view: DomainPage) -> dict[str, Any]:
     }
 
 
+def groups_twin(groups: Sequence[MismatchGroup], now_s: float) -> dict[str, Any]:
+    """`GET /api/mismatches`: groups with their raw figures; days as text."""
+    return {"at": iso_time(now_s), "groups": [jsonable_encoder(asdict(group)) for group in groups]}
+
+
 def mismatch_twin(view: MismatchPage, reading: MismatchReading) -> dict[str, Any]:
     """`GET /api/mismatches/{fingerprint}`: the group and every stored example."""
     return {
         "at": iso_time(view.now_s),
         "group": asdict(reading.group),
+        "headline": view.headline,
+        **asdict(reading.story),
         "examples": [asdict(example) for example in reading.examples],
         "curl": {c.side: c.command for c in view.example.curls} if view.example else {},
     }

@@ -15,10 +15,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from cutover.api.gather import SourceAway
 from cutover.api.live import Board, Channel
 from cutover.api.meters import Meters
-from cutover.api.mismatchpage import MismatchPage, mismatch_page
-from cutover.api.readings import MismatchReading
+from cutover.api.mismatchweb import Mismatches
+from cutover.api.problems import problem
 from cutover.api.stream import EventStream, Seats
-from cutover.api.twins import domain_twin, mismatch_twin, overview_twin
+from cutover.api.twins import domain_twin, overview_twin
+from cutover.api.writing import Doorkeeper
+from shadow_compare.ports import GroupKeeper
 
 SECURITY_HEADERS = {
     "content-security-policy": (
@@ -27,7 +29,8 @@ SECURITY_HEADERS = {
     ),
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    # With "no-referrer" a browser hides the origin of the room's own forms from the room too.
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
@@ -62,21 +65,23 @@ def create_app(
     meters: Meters | None = None,
     seats: Seats | None = None,
     stopping: Callable[[], bool] = lambda: False,
+    writing: tuple[GroupKeeper, Doorkeeper] | None = None,
 ) -> FastAPI:
-    """Build the app. It reads only; nothing on a page changes anything.
+    """Build the app. All that a page can change is where a mismatch group stands.
 
     Args:
         board: what is shown.
         clock_s: seconds since the epoch.
         meters: the room's own metrics.
         seats: bounds how many may watch live.
+        writing: what moves groups, and who may; None for a room that only reads.
         stopping: True once the server is on its way down; ends the event streams.
     """
     seats = seats or Seats()
     meters = meters or Meters(seats)
     app = FastAPI(
         title="Banyan control room",
-        description="What the pages say, as JSON. Read only.",
+        description="What the pages say, as JSON.",
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
@@ -84,7 +89,9 @@ def create_app(
     app.add_middleware(Guarded)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
     _add_pages(app, board, clock_s)
-    _add_twins(app, board, clock_s)
+    _add_twins(app, board)
+    keeper, doorkeeper = writing or (None, Doorkeeper(b""))
+    Mismatches(board, clock_s, keeper, doorkeeper).add_to(app)
     _add_stream(app, board, clock_s, seats, stopping)
     _add_service(app, meters)
     return app
@@ -111,16 +118,6 @@ def _add_pages(app: FastAPI, board: Board, clock_s: Callable[[], float]) -> None
             return notice(404, "No such domain", f"The table in force has no domain {name}.")
         return HTMLResponse(html)
 
-    @app.get("/mismatches/{fingerprint:path}", response_class=HTMLResponse, include_in_schema=False)
-    async def mismatch(fingerprint: str, example: int = 0) -> HTMLResponse:
-        try:
-            found = await _mismatch(board, fingerprint, example, clock_s)
-        except SourceAway as exc:
-            return notice(503, "This mismatch cannot be shown now", str(exc))
-        if found is None:
-            return notice(404, "No such mismatch", f"Nothing is stored under {fingerprint}.")
-        return HTMLResponse(board.renderer.mismatch(found[0]))
-
 
 async def _page(
     board: Board, channel: Channel, clock_s: Callable[[], float], stream: str
@@ -134,18 +131,7 @@ async def _page(
     )
 
 
-async def _mismatch(
-    board: Board, fingerprint: str, example: int, clock_s: Callable[[], float]
-) -> tuple[MismatchPage, MismatchReading] | None:
-    found = await board.gatherer.mismatch(fingerprint)
-    if found is None:
-        return None
-    reading, table = found
-    stores = table.value.stores if table.value else {}
-    return mismatch_page(reading, stores, example, clock_s()), reading
-
-
-def _add_twins(app: FastAPI, board: Board, clock_s: Callable[[], float]) -> None:
+def _add_twins(app: FastAPI, board: Board) -> None:
     @app.get("/api/overview", summary="All domains in brief")
     async def overview() -> dict[str, Any]:
         return overview_twin(await board.overview_view())
@@ -159,22 +145,6 @@ def _add_twins(app: FastAPI, board: Board, clock_s: Callable[[], float]) -> None
         if view is None:
             return problem(404, "No such domain", f"The table in force has no domain {name}.")
         return domain_twin(view)
-
-    @app.get("/api/mismatches/{fingerprint:path}", summary="One group", response_model=None)
-    async def mismatch(fingerprint: str) -> dict[str, Any] | JSONResponse:
-        try:
-            found = await _mismatch(board, fingerprint, 0, clock_s)
-        except SourceAway as exc:
-            return problem(503, "Source away", str(exc))
-        if found is None:
-            return problem(404, "No such mismatch", f"Nothing is stored under {fingerprint}.")
-        return mismatch_twin(*found)
-
-
-def problem(status: int, title: str, detail: str) -> JSONResponse:
-    """An error in the form of RFC 9457."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail}
-    return JSONResponse(body, status, media_type="application/problem+json")
 
 
 def _add_stream(

@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
+from typing_extensions import override
 
 #: Command to "module:function". A new command is one line here.
 COMMANDS: Mapping[str, str] = {
@@ -27,10 +29,22 @@ COMMANDS: Mapping[str, str] = {
     "status": "cutover.cli.standing:status",
     "revisions": "cutover.cli.standing:revisions",
     "parity": "shadow_compare.cli:parity",
-    "mismatches": "shadow_compare.cli:mismatches",
     "calibrate": "cutover.cli.calibrating:calibrate",
 }
+#: A group with "list" does that when no other command of it is named.
 GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
+    "mismatches": (
+        "List groups of mismatches, open one, ask again, and say what becomes of it.",
+        {
+            "list": "shadow_compare.mismatch_cli:list_groups",
+            "show": "shadow_compare.mismatch_cli:show",
+            "curl": "shadow_compare.mismatch_cli:curl",
+            "har": "shadow_compare.mismatch_cli:har",
+            "triage": "shadow_compare.mismatch_cli:triage",
+            "accept": "shadow_compare.mismatch_cli:accept",
+            "fix": "shadow_compare.mismatch_cli:fix",
+        },
+    ),
     "routes": (
         "Check, explain and edit a routing file.",
         {
@@ -73,10 +87,27 @@ def build(only: str | None = None) -> typer.Typer:
     for name, (told, commands) in GROUPS.items():
         if is_known and name != only:
             continue
-        group = typer.Typer(help=told, no_args_is_help=True, rich_markup_mode=None)
+        lists = "list" in commands
+        group = typer.Typer(
+            help=told,
+            cls=_ListFirst if lists else TyperGroup,
+            no_args_is_help=not lists,
+            rich_markup_mode=None,
+        )
         _add(group, commands, must=is_known)
         app.add_typer(group, name=name)
     return app
+
+
+class _ListFirst(TyperGroup):
+    """`banyan mismatches catalog --json` is short for `banyan mismatches list catalog --json`."""
+
+    @override
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        first = args[0] if args else ""
+        if first not in self.commands and first not in ctx.help_option_names:
+            args = ["list", *args]
+        return super().parse_args(ctx, args)
 
 
 def _add(app: typer.Typer, commands: Mapping[str, str], *, must: bool) -> None:

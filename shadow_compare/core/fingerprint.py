@@ -98,12 +98,17 @@ def title(leaves: Sequence[Leaf]) -> str:
     """One plain sentence: what differs, where."""
     if not leaves:
         return "nothing differs"
-    ranked = sorted(leaves, key=lambda leaf: (_RANK.get(leaf.kind, 9), leaf.pattern))
-    first = sentence(ranked[0])
-    others = len({leaf.pattern for leaf in leaves} - {ranked[0].pattern})
+    leading = gravest(leaves)
+    first = sentence(leading)
+    others = len({leaf.pattern for leaf in leaves} - {leading.pattern})
     if not others:
         return first
     return f"{first}, and {others} more {'place differs' if others == 1 else 'places differ'}"
+
+
+def gravest(leaves: Sequence[Leaf]) -> Leaf:
+    """The difference that is told first; there must be one."""
+    return min(leaves, key=lambda leaf: (_RANK.get(leaf.kind, 9), leaf.pattern))
 
 
 _RANK = {"status": 0, "type": 1, "missing": 2, "value": 3, "body": 4, "added": 5, "order": 6}

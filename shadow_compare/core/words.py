@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import shlex
-
-from shadow_compare.core.evidence import Accounting, DomainEvidence, Example, Parity
+from shadow_compare.core.evidence import Accounting, DomainEvidence, Parity
 from shadow_compare.core.sampling import Served, Stratum
 
 LOSS_WORDS = {
@@ -28,11 +26,6 @@ LOSS_WORDS = {
     "spool_removed": "the spool was removed",
     "stale": "too old when the comparer came",
 }
-
-
-_NOT_REPEATED = frozenset(
-    ("accept-encoding", "connection", "content-length", "transfer-encoding", "via", "x-request-id")
-)
 
 
 def percent(ppm: int) -> str:
@@ -87,21 +80,3 @@ def headline(found: DomainEvidence) -> str:
     if not overall.compared:
         return f"{found.domain}: nothing compared yet under these rules and releases"
     return f"{found.domain}: {surety(overall)} equal, {overall.samples:,} samples"
-
-
-def curl(example: Example, store_url: str) -> str:
-    """The shadowed request as a shell command against one store.
-
-    Redacted headers are left out: their values were never kept. So is what curl does
-    itself, and what would make the answer unreadable.
-    """
-    parts = ["curl", "-sS", "-i"]
-    if example.method == "HEAD":
-        parts = ["curl", "-sS", "-I"]
-    elif example.method != "GET":
-        parts += ["-X", example.method]
-    for name, value in example.request_headers:
-        if "[hmac:" not in value and name.lower() not in _NOT_REPEATED:
-            parts += ["-H", f"{name}: {value}"]
-    parts.append(store_url.rstrip("/") + example.target)
-    return " ".join(shlex.quote(part) for part in parts)

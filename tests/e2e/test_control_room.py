@@ -26,6 +26,7 @@ pytestmark = [
     pytest.mark.e2e,
     pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed"),
 ]
+PATHS = ["/", "/domains/catalog", "/mismatches", f"/mismatches/{FINGERPRINT}"]
 SCREENSHOTS = Path(__file__).parents[2] / "var" / "screenshots"
 FLAGS = [
     "--no-sandbox",
@@ -195,6 +196,8 @@ def test_two_clicks_lead_from_the_figure_to_the_differing_leaf(open_page: Open) 
     expect(marks).to_have_count(2)
     expect(marks.first).to_contain_text("keeper's")
     expect(marks.last).to_contain_text("keepers")
+    expect(page.locator(".lead")).to_contain_text('keepers almanac" in the core')
+    expect(page.locator("table.leaves .hot")).to_have_text(["keeper's", "keepers"])
     folded = page.locator(".fold").first
     hidden = folded.get_by_text("9780141036144").first
     expect(hidden).to_be_hidden()
@@ -214,6 +217,29 @@ def test_a_command_is_copied_with_one_click(open_page: Open) -> None:
 
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     assert page.evaluate("navigator.clipboard.readText()").startswith("curl -sS -i")
+
+
+def test_a_group_is_moved_by_keyboard_and_the_list_knows_it(
+    open_live: Open, room: SeededRoom
+) -> None:
+    page = open_live(f"/mismatches/{FINGERPRINT}")
+    form = page.locator("form.act")
+
+    form.get_by_label("Your name").fill("eva")
+    page.keyboard.press("Tab")
+    page.keyboard.type("merchandising")
+    form.get_by_label("Reason").fill("typography")
+    form.get_by_role("button", name="Triage").focus()
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".badge").first).to_have_text("triaged, merchandising")
+    expect(page.get_by_role("region", name="What was done")).to_contain_text(
+        "new to triaged by eva"
+    )
+    page.get_by_role("link", name="Mismatches").first.click()
+    page.get_by_role("navigation", name="State").get_by_role("link", name="triaged").click()
+    expect(page.locator(".grouplist li")).to_have_count(1)
+    expect(page.locator(".grouplist")).to_contain_text("triaged, merchandising")
 
 
 def test_new_evidence_arrives_without_a_reload_and_disturbs_nobody(
@@ -296,7 +322,7 @@ def test_the_page_reads_the_same_without_script(open_page: Open) -> None:
     expect(page.locator("#live")).to_contain_text("as of 20")
 
 
-@pytest.mark.parametrize("path", ["/", "/domains/catalog", f"/mismatches/{FINGERPRINT}"])
+@pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     ("name", "width", "dark"),
     [("desktop", 1280, False), ("desktop-dark", 1280, True), ("phone", 400, False)],
@@ -310,11 +336,12 @@ def test_every_page_fits_its_screen(
 
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-    subject = {"/": "overview"}.get(path, "domain" if "domains" in path else "mismatch")
+    subjects = ("overview", "domain", "mismatches", "mismatch")
+    subject = dict(zip(PATHS, subjects, strict=True))[path]
     page.screenshot(path=SCREENSHOTS / f"{subject}-{name}.png", full_page=True)
 
 
-@pytest.mark.parametrize("path", ["/", "/domains/catalog", f"/mismatches/{FINGERPRINT}"])
+@pytest.mark.parametrize("path", PATHS)
 def test_headings_descend_in_order_and_everything_has_a_name(open_page: Open, path: str) -> None:
     page = open_page(path)
 
@@ -333,7 +360,7 @@ def test_headings_descend_in_order_and_everything_has_a_name(open_page: Open, pa
 
 
 @pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("path", ["/", "/domains/catalog", f"/mismatches/{FINGERPRINT}"])
+@pytest.mark.parametrize("path", PATHS)
 def test_all_text_has_enough_contrast(open_page: Open, path: str, dark: bool) -> None:
     page = open_page(path, dark=dark)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote_to_bytes
@@ -30,18 +30,30 @@ class Answered:
 
 async def get(app: ASGIApp, target: str) -> Answered:
     """GET `target` (path and query, percent-encoded) of `app`."""
+    return await send_to(app, "GET", target)
+
+
+async def send_to(
+    app: ASGIApp,
+    method: str,
+    target: str,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+) -> Answered:
+    """Send a whole request to `app`; its host is "room" unless the headers say otherwise."""
+    named = {"host": "room"} | dict(headers or {})
     path, _, query = target.partition("?")
     scope: MutableMapping[str, Any] = {
         "type": "http",
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
-        "method": "GET",
+        "method": method,
         "scheme": "http",
         "path": unquote_to_bytes(path).decode(),
         "raw_path": path.encode(),
         "query_string": query.encode(),
         "root_path": "",
-        "headers": [(b"host", b"room")],
+        "headers": [(name.encode(), value.encode()) for name, value in named.items()],
         "client": ("127.0.0.1", 1),
         "server": ("room", 80),
     }
@@ -54,7 +66,7 @@ async def get(app: ASGIApp, target: str) -> Answered:
         if asked:
             await asyncio.Event().wait()  # the client stays
         asked = True
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.request", "body": body, "more_body": False}
 
     async def send(message: MutableMapping[str, Any]) -> None:
         told.append(message)

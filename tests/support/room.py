@@ -12,7 +12,9 @@ from cutover.api import Asks, Board, Gatherer, SourceAway, create_app
 from cutover.api.meters import Meters
 from cutover.api.readings import ProxyState, RevisionLine, StoreState, Table
 from cutover.api.stream import Seats
+from cutover.api.writing import Doorkeeper
 from proxy.routing import Store
+from shadow_compare.ports import GroupKeeper
 from tests.fakes.evidence import FakeEvidence
 
 
@@ -40,7 +42,13 @@ class Sources:
         """These sources as the room asks them."""
         return Asks(self._table, self._proxy, self._probe, self._revisions, self.evidence)
 
-    def app(self, seats: Seats | None = None, *, stopping: list[bool] | None = None) -> FastAPI:
+    def app(
+        self,
+        seats: Seats | None = None,
+        *,
+        stopping: list[bool] | None = None,
+        writing: tuple[GroupKeeper, Doorkeeper] | None = None,
+    ) -> FastAPI:
         """A fresh app over these sources."""
         seats = seats or Seats()
         meters = Meters(seats)
@@ -52,6 +60,7 @@ class Sources:
             meters=meters,
             seats=seats,
             stopping=lambda: bool(stopping),
+            writing=writing,
         )
 
     async def _table(self) -> Table:

@@ -8,12 +8,11 @@ import shlex
 from pathlib import Path
 
 import pytest
-import typer
 from typer.testing import CliRunner, Result
 
+from cutover.cli.tree import build
 from proxy.routing import Domain
 from proxy.storage.tables import load_routing
-from shadow_compare import cli
 from shadow_compare.core.batch import Batch
 from shadow_compare.core.epoch import epoch_of
 from shadow_compare.core.verdict import Outcome
@@ -33,12 +32,12 @@ class Terminal:
     def __init__(self, home: Path) -> None:
         self.table = routing(home / "routing.yaml", "http://127.0.0.1:1/shop", "http://127.0.0.1:2")
         self.url = f"sqlite+aiosqlite:///{home}/evidence.sqlite3"
-        self.app = typer.Typer()
-        self.app.command()(cli.parity)
-        self.app.command()(cli.mismatches)
+        self.app = build()
 
     def run(self, *words: str) -> Result:
-        places = ["--config", str(self.table), "--database", self.url]
+        places = ["--database", self.url]
+        if words[0] == "parity" or set(words) & {"show", "curl", "har"}:
+            places += ["--config", str(self.table)]
         return CliRunner().invoke(self.app, [*words, *places], env={"COLUMNS": "160"})
 
     def store(self) -> None:
@@ -133,9 +132,10 @@ def test_no_mismatch_is_said_in_words(terminal: Terminal) -> None:
     ("words", "told"),
     [
         (["parity", "carts"], "the table has no domain carts; it has catalog"),
-        (["mismatches", "show"], "which one?"),
         (["mismatches", "show", "v1:ff"], "no group, or more than one"),
-        (["mismatches", "catalog", "v1:ff"], '"v1:ff" is too much'),
+        (["mismatches", "curl", "v1:ff"], "no group, or more than one"),
+        (["mismatches", "--since", "soon"], "30m, 12h or 7d"),
+        (["mismatches", "fix", "v1:ff"], "there is no evidence yet"),
     ],
 )
 def test_a_wrong_word_gets_one_line_and_a_failure(

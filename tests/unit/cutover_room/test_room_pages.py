@@ -6,6 +6,7 @@ import asyncio
 import re
 import time
 from dataclasses import replace
+from html import unescape
 
 import pytest
 
@@ -178,13 +179,19 @@ async def test_a_mismatch_shows_the_differing_leaf_headers_and_a_command(sources
     app = sources.app()
     html = (await get(app, f"/mismatches/{FINGERPRINT}")).text
 
-    assert '<mark><span class="vh">legacy: </span>&#34;13.08&#34;</mark>' in html
-    assert '<mark><span class="vh">core: </span>&#34;13.07&#34;</mark>' in html
+    for side, cents in (("legacy", "08"), ("core", "07")):
+        marked = (
+            f'<mark><span class="vh">{side}: </span>&#34;13.<b class="hot">{cents}</b>&#34;</mark>'
+        )
+        assert marked in html
     assert "<mark>application/json; charset=utf-8</mark>" in html
     seen = words(html)
-    assert "$.price.incl_tax other value" in seen
+    assert "$.price.incl_tax other value, 0.01 lower" in seen
+    assert '$.price.incl_tax is "13.08" in legacy and "13.07" in the core, 0.01 lower.' in unescape(
+        seen
+    )
     assert "curl -sS -i -H &#39;host: shop.example&#39;" in seen
-    assert "Redacted, so left out: cookie" in seen
+    assert "Redacted, so left out: cookie." in seen
 
 
 async def test_what_is_not_there_is_said_in_the_asked_form(sources: Sources) -> None:

@@ -15,8 +15,9 @@ from shadow_compare.core.evidence import Accounting, Leaf, Parity
 from shadow_compare.core.fingerprint import crowd, fingerprint, sentence, shape, title
 from shadow_compare.core.latency import bucket_of, middle_ms, quantile_ms
 from shadow_compare.core.ledger import Kind, Line, accounting, close, from_counters, settle
+from shadow_compare.core.repeat import curl_of
 from shadow_compare.core.reservoir import DRAWN, FIRST, LAST, slots_for
-from shadow_compare.core.words import curl, percent, statement, surety
+from shadow_compare.core.words import percent, statement, surety
 from tests.support.comparing import LIST, STORES, TODAY, domain, example, finding, rule
 
 
@@ -263,6 +264,6 @@ def test_curl_asks_again_without_what_was_hidden() -> None:
         request_headers=(("Accept", "a'b"), ("Cookie", "[hmac:0123456789abcdef]")),
     )
 
-    assert curl(hidden, "http://127.0.0.1:1/x/") == (
+    assert curl_of(hidden, "http://127.0.0.1:1/x/").text == (
         """curl -sS -i -H 'Accept: a'"'"'b' 'http://127.0.0.1:1/x/products/7/?q=1'"""
     )
