@@ -416,7 +416,12 @@ class Exchange(Placing):
         pool, self._pool = self._pool, None
         if pool is not None:
             pool.in_flight -= 1
-        if connection is not None:
+        if connection is None:
+            return
+        if self._is_tunnel:
+            # What a client said last is often its goodbye, or an order.
+            connection.end()
+        else:
             connection.abort()
 
     @override

@@ -13,6 +13,7 @@ _HEAD_END = b"\r\n\r\n"
 _MAX_INTERIM = 16
 _SWITCHING = 101
 _KNOWN_BYTES = 2_048
+_LAST_WORDS_S = 5.0
 
 
 class Keeper(Protocol):
@@ -149,6 +150,14 @@ class StoreConnection:
         self._asker = None
         if self._transport is not None:
             self._transport.abort()
+
+    def end(self) -> None:
+        """Let the store have what is still on its way to it, for a few seconds, then end."""
+        self._asker = None
+        transport = self._transport
+        if transport is not None:
+            transport.close()
+            asyncio.get_running_loop().call_later(_LAST_WORDS_S, transport.abort)
 
     def data_received(self, data: bytes) -> None:
         asker = self._asker

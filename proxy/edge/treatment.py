@@ -22,7 +22,7 @@ class Admission(Enum):
     OPEN = "open"
     TRIAL = "trial"
     BUSY = "busy"
-    BROKEN = "broken"
+    BROKEN = "breaker_open"
     UNHEALTHY = "unhealthy"
 
     @property

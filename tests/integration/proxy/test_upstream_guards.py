@@ -86,7 +86,7 @@ def test_a_breaker_opens_on_a_failing_store_and_closes_when_it_is_well_again() -
 
 
 def _turned_away(desk: Desk) -> int:
-    return desk.counts["store_turned_away", "core", "broken"]
+    return desk.counts["store_turned_away", "core", "breaker_open"]
 
 
 def _is_in_pause(pool: Pool) -> bool:

@@ -52,7 +52,7 @@ def test_a_breaker_opens_for_shoppers_and_closes_by_itself(tmp_path: Path) -> No
             with Client(shop) as client:
                 answer = client.ask(get())
             assert (answer.status, answer.value("retry-after")) == (503, "1")
-            assert shop.metric("banyan_upstream_turned_away_total", reason="broken") >= 1
+            assert shop.metric("banyan_upstream_turned_away_total", reason="breaker_open") >= 1
             assert shop.metric("banyan_upstream_breaker_opened_total", side="core") >= 1
 
             core.reset()

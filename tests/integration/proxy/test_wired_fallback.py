@@ -215,7 +215,7 @@ def test_a_core_that_is_left_alone_is_legacys(tmp_path: Path) -> None:
             sides = {shop.ask().value("x-served-by") for _ in range(12)}
             asked = len(core.seen)
             write = shop.ask(POST)
-            counted = shop.fallbacks("broken")
+            counted = shop.fallbacks("breaker_open")
 
         assert sides == {"legacy"}
         assert asked == 4

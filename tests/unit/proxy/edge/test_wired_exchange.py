@@ -400,6 +400,22 @@ def test_a_tunnel_carries_bytes_until_one_side_ends_it(plane: Make) -> None:
     assert [(facts.status, facts.ended) for facts in made.ends.facts] == [(101, "tunnel_ended")]
 
 
+def test_a_client_that_leaves_a_tunnel_is_heard_out(plane: Make) -> None:
+    made = plane()
+    client = made.client()
+    upgrade = b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+    client.send(GET[:-2] + upgrade)
+    made.loop.settle()
+    store = made.dialers[Side.CORE].wires[0]
+    store.send(b"HTTP/1.1 101 Switching Protocols\r\n" + upgrade)
+    client.send(b"goodbye")
+    client.eof()
+
+    # A reset would throw away what still waits to be sent.
+    assert store.out.endswith(b"goodbye")
+    assert (store.is_ended, store.is_reset) == (True, False)
+
+
 @pytest.mark.parametrize("is_full", [True, False])
 def test_a_tunnel_waits_for_the_side_that_does_not_read(plane: Make, *, is_full: bool) -> None:
     made = plane(table(fallback="none"))
