@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, str] = {
     "status": "cutover.cli.standing:status",
     "revisions": "cutover.cli.standing:revisions",
     "parity": "shadow_compare.cli:parity",
+    "replay": "shadow_compare.replay_cli:replay",
     "calibrate": "cutover.cli.calibrating:calibrate",
 }
 #: A group with "list" does that when no other command of it is named.
