@@ -21,7 +21,7 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import APIError, NotFoundError, ServiceUnavailableError
+from nats.js.errors import APIError, NotFoundError
 
 from shadow_compare.core.note import Note
 from shadow_compare.edge.bus_place import BusPlace
@@ -59,12 +59,12 @@ class Bus:
         self._refusals.clear()
         try:
             yield
-        except (ServiceUnavailableError, NoRespondersError) as exc:
-            raise BusUnavailable(
-                f"{what}: JetStream does not answer at {self.place.shown}"
-            ) from exc
         except APIError as exc:
-            raise _translated(what, exc) from exc
+            if exc.description:
+                raise _translated(what, exc) from exc
+            raise self._silent(what) from exc
+        except NoRespondersError as exc:
+            raise self._silent(what) from exc
         except (TimeoutError, Error, OSError) as exc:
             # A subject that we may not use is not answered at all; the reason comes aside.
             if self._refusals:
@@ -74,6 +74,12 @@ class Bus:
                 ) from exc
             told = str(exc) or type(exc).__name__
             raise BusUnavailable(f"{what}: {told} ({self.place.shown})") from exc
+
+    def _silent(self, what: str) -> BusUnavailable:
+        # Also a server that has just started and is about to open its store.
+        return BusUnavailable(
+            f"{what}: no JetStream answers at {self.place.shown}; the server needs -js"
+        )
 
     async def prepare(self) -> None:
         """Make the streams, or bring their bounds to what is set.
@@ -268,6 +274,8 @@ async def _answers(place: BusPlace, keep_trying: Callable[[], bool]) -> None:
                 user_credentials=None if place.credentials is None else str(place.credentials),
                 error_cb=_quiet,
                 allow_reconnect=False,
+                max_reconnect_attempts=1,
+                reconnect_time_wait=0,
                 connect_timeout=_CONNECT_S,
             )
         except (TimeoutError, Error, OSError, ValueError) as exc:
