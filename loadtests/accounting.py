@@ -75,7 +75,7 @@ class House:
         self._pids: dict[str, int] = {}
         (port,) = free_ports(1)
         self._store = f"127.0.0.1:{port}"
-        self.table = Path(self._processes.write("applied.yaml", _TABLE.format(store=self._store)))
+        self.table = Path(self._processes.write("applied.yaml", TABLE.format(store=self._store)))
         self.readings = 0
         self.broken: list[str] = []
 
@@ -248,7 +248,7 @@ def _say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-_TABLE = """
+TABLE = """
 apiVersion: banyan/v1
 stores:
   legacy: {{url: "http://{store}"}}

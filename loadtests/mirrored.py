@@ -17,7 +17,7 @@ from pathlib import Path
 
 from loadtests.soak_stores import answer
 from proxy.core.frame import Frame
-from proxy.storage import MIRRORED, SpoolLimits, SpoolWriter, counter_name
+from proxy.storage import MIRRORED, SpoolLimits, SpoolWriter, counter_name, spool_bytes
 
 DOMAIN, ROUTE = "catalog", "GET /products/"
 EVERY_S = 0.05
@@ -70,6 +70,7 @@ def main() -> int:
     told.add_argument("--rate", type=float, default=300.0, help="frames a second")
     told.add_argument("--frames", type=int, default=0, help="end after so many; 0: never")
     told.add_argument("--bytes", type=int, default=256 * 1024 * 1024, help="bound of the spool")
+    told.add_argument("--patient", action="store_true", help="wait while the spool is half full")
     args = told.parse_args()
     stopped: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -79,6 +80,10 @@ def main() -> int:
     while not stopped and (not args.frames or due < args.frames):
         wanted = int((time.monotonic() - began_s) * args.rate) + 1
         wanted = min(wanted, args.frames or wanted)
+        if args.patient:
+            # A batch at a time, so that nothing is dropped and the rate is the reader's.
+            is_half_full = spool_bytes(args.spool) > args.bytes // 2
+            wanted = due if is_half_full else min(wanted, due + 1_000)
         if wanted > due:
             mirror(writer, args.run, wanted - due)
             due = wanted
