@@ -7,6 +7,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
@@ -324,3 +325,18 @@ async def test_a_dead_run_lives_on_while_another_comparer_has_frames_of_it(bus: 
     assert (passed.seq, dict(passed.sent)) == (4, {f"sent|catalog|{LIST}": 4})
     for source in (one, two):
         await source.close()
+
+
+async def test_frames_that_grew_too_old_on_the_bus_have_passed(bus: OnTheBus) -> None:
+    bus.place = replace(bus.place, max_age_s=1)
+    await bus.write(ONE, 5)
+    source = await bus.open({})
+
+    await until(source, lambda runs: ONE in runs and runs[ONE].passed is not None)
+
+    passed = (await source.runs())[ONE].passed
+    assert passed is not None
+    assert (passed.seq, dict(passed.sent)) == (5, {f"sent|catalog|{LIST}": 5})
+    assert (await source.runs())[ONE].alive
+    assert await source.read(5) == []
+    await source.close()
