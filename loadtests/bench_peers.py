@@ -101,6 +101,11 @@ server {{ listen 127.0.0.1:{mirror};
     return [Peer("nginx", plain, pid), Peer("nginx mirror", mirror, pid)]
 
 
+def start_nginx_mirror(processes: Processes, legacy: int, core: int) -> Peer:
+    """Nginx's `mirror` alone."""
+    return _nginx(processes, legacy, core)[1]
+
+
 def _haproxy(processes: Processes, legacy: int) -> list[Peer]:
     if not shutil.which("haproxy"):
         return []

@@ -14,6 +14,7 @@ from urllib.parse import quote_from_bytes
 
 import msgspec
 
+from proxy.core.shapes import without_shapes
 from proxy.edge.observer import ExchangeFacts
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,7 @@ class AccessLog:
         decision, trace = facts.decision, facts.trace
         line = _Line(
             at=self._at(facts.began_ns),
-            request_id=facts.request_id,
+            request_id=without_shapes(facts.request_id.encode()).decode(),
             method=facts.method,
             # Queries carry names, searches and tokens; they are not kept.
             path=_path(facts.target),
@@ -166,7 +167,7 @@ def _pieces(data: bytes, size: int) -> list[bytes]:
 
 
 def _path(target: bytes) -> str:
-    path = target.partition(b"?")[0]
+    path = without_shapes(target.partition(b"?")[0])
     if path.isascii():
         return path.decode("ascii")
     # Raw bytes would be taken for ends of lines by some readers, and for nothing by others.

@@ -10,6 +10,7 @@ import importlib.util
 import random
 from typing import TYPE_CHECKING
 
+from proxy.core.shapes import without_shapes
 from proxy.core.trace_context import TraceParent, find_parent, with_parent
 from proxy.edge.observer import ExchangeFacts, Trace
 from proxy.errors import ProxyError
@@ -139,12 +140,14 @@ class Tracing:
 def _attributes(facts: ExchangeFacts) -> dict[str, str | int | bool]:
     decision = facts.decision
     attributes: dict[str, str | int | bool] = {
-        "request_id": facts.request_id,
+        "request_id": without_shapes(facts.request_id.encode()).decode(),
         "retry": facts.is_retried,
         "fallback": facts.is_fallback,
         "ended": facts.ended,
         "http.request.method": facts.method,
-        "url.path": facts.target.partition(b"?")[0].decode("ascii", "backslashreplace"),
+        "url.path": without_shapes(facts.target.partition(b"?")[0]).decode(
+            "ascii", "backslashreplace"
+        ),
     }
     if decision is not None:
         attributes["route"] = decision.route
