@@ -73,8 +73,11 @@ GARBAGE: dict[str, tuple[Callable[[], Iterator[bytes]], str | None]] = {
 async def garbage_store() -> AsyncIterator[str]:
     """Answers `/products/?id=NAME` with that garbage, anything else with `GOOD`."""
 
+    serving: dict[asyncio.Task[None] | None, asyncio.StreamWriter] = {}
+
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        serving[asyncio.current_task()] = writer
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             while line := (await reader.readuntil(b"\r\n\r\n")).partition(b"\r\n")[0].decode():
                 name = line.partition("id=")[2].partition(" ")[0].replace("%20", " ")
                 say = GARBAGE[name][0] if name in GARBAGE else lambda: whole(GOOD)
@@ -91,6 +94,15 @@ async def garbage_store() -> AsyncIterator[str]:
         yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
         server.close()
+        for task, writer in serving.items():
+            writer.transport.abort()
+            if task is not None:
+                task.cancel()
+        await asyncio.gather(*filter(None, serving), return_exceptions=True)
+        await asyncio.gather(
+            *(writer.wait_closed() for writer in serving.values()), return_exceptions=True
+        )
+        await server.wait_closed()
 
 
 def memory_bytes(pid: int) -> int:
