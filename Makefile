@@ -51,6 +51,7 @@ e2e: $(VENV)/.dev system compiled ## the whole platform and its pages in a real 
 
 soak: $(VENV)/.dev compiled ## flips under fire; shoppers beside a shadow in trouble (SOAK=--short: a few minutes)
 	@$(PYTEST) tests/e2e -m soak
+	@$(BIN)/python -m tests.recall
 	@$(BIN)/python -m loadtests.soak $(SOAK)
 	@$(BIN)/python -m loadtests.accounting --kills $(if $(SOAK),1,3)
 

@@ -112,8 +112,8 @@ class Judge:
         noise: list[Leaf] = []
         if leaves and exchange.again is not None:
             noisy = self._noise(exchange)
-            noise = [leaf for leaf in leaves if leaf.path in noisy]
-            leaves = [leaf for leaf in leaves if leaf.path not in noisy]
+            noise = [leaf for leaf in leaves if (leaf.path, leaf.kind) in noisy]
+            leaves = [leaf for leaf in leaves if (leaf.path, leaf.kind) not in noisy]
         outcome = Outcome.MATCH
         if leaves:
             outcome = Outcome.MISMATCH
@@ -134,17 +134,26 @@ class Judge:
         except Exception:  # noqa: BLE001 - noise is a hint; `judge` reports what is broken
             return ()
 
-    def _noise(self, exchange: Exchange) -> dict[str, str]:
-        """Path to pattern of the differences between the live answer and its control."""
-        live = exchange.legacy if exchange.live is Side.LEGACY else exchange.core
-        if exchange.again is None or _not_comparable(live, exchange.again) is not None:
+    def _noise(self, exchange: Exchange) -> dict[tuple[str, str], str]:
+        """(Path, kind) to pattern of the differences between the live answer and its control.
+
+        A value that moves does not excuse one that is gone, so the kind counts. The control
+        stands on the other side's place, which makes "missing" and "added" mean the same in
+        both comparisons.
+        """
+        if exchange.again is None:
+            return {}
+        legacy, core = exchange.legacy, exchange.again
+        if exchange.live is Side.CORE:
+            legacy, core = exchange.again, exchange.core
+        if _not_comparable(legacy, core) is not None:
             return {}
         found = Findings()
         try:
-            self._compare(exchange.method, live, exchange.again, found)
+            self._compare(exchange.method, legacy, core, found)
         except UnreadableError:
             return {}
-        return {leaf.path: leaf.pattern for leaf in found.leaves}
+        return {(leaf.path, leaf.kind): leaf.pattern for leaf in found.leaves}
 
     def _compare(self, method: str, legacy: Answer, core: Answer, found: Findings) -> None:
         if found.census:
