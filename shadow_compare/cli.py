@@ -130,18 +130,24 @@ def parity(
     config: Config = None,
     database: Database = None,
     as_json: AsJson = False,
+    strata: Annotated[
+        bool, typer.Option("--strata", help="List every stratum, the worst first.")
+    ] = False,
 ) -> None:
     """Say how equal old and new are, and how sure that is.
 
     Counts belong to the epoch in force: since the last change of the rules or of either
-    store's release.
+    store's release. Sure is what distinct pairs of shopper and request show; repeats are
+    counted, and prove nothing.
 
     Example: banyan parity catalog --json
+
+    Example: banyan parity --strata
     """
     import asyncio
 
     from shadow_compare.core.evidence import DomainEvidence
-    from shadow_compare.edge.report import parity_json, print_parity
+    from shadow_compare.edge.report import parity_json, print_parity, print_strata
     from shadow_compare.errors import CompareError
 
     table = _table(config)
@@ -165,7 +171,10 @@ def parity(
         return
     from rich.console import Console
 
-    print_parity(Console(), found)
+    if strata:
+        print_strata(Console(), found)
+    else:
+        print_parity(Console(), found)
 
 
 def prune(

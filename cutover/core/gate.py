@@ -93,7 +93,7 @@ def _judge_one(
     waits = [
         *_too_few(gate, parity, bounds, evidence),
         *_strata(gate, weighed, rest, Verdict.INCONCLUSIVE),
-        *_repeated(gate, parity, weighed),
+        *(() if fails else _repeated(gate, parity, weighed)),
         *_unseen(domain, evidence),
         *_backlog(evidence),
     ]

@@ -280,10 +280,10 @@ class Story:
         await self._watch(
             "parity climbs",
             lambda seen: (
-                seen.overall.compared >= gate.samples and seen.overall.lower_ppm >= gate.min_ppm
+                seen.overall.samples >= gate.samples and seen.overall.lower_ppm >= gate.min_ppm
             ),
             goal=gate.samples,
-            measure=lambda seen: seen.overall.compared,
+            measure=lambda seen: seen.overall.samples,
         )
 
     async def _settled(self) -> DomainEvidence:
@@ -315,7 +315,7 @@ def _parity_note(seen: DomainEvidence) -> str:
     if overall.ratio_ppm is None:
         return "nothing compared yet"
     return (
-        f"{overall.compared:,} compared, {overall.ratio_ppm / 10_000:.2f} % equal, "
+        f"{overall.samples:,} samples, {overall.ratio_ppm / 10_000:.2f} % equal, "
         f"at least {overall.lower_ppm / 10_000:.2f} %"
     )
 

@@ -99,7 +99,7 @@ def hidden_at_most(counts: Counts, confidence_bp: int) -> int | None:
     if not counts.asked_twice:
         return None
     quiet = counts.asked_twice - counts.noisy
-    noise_ppm = PPM - anytime_bounds_ppm(quiet, counts.asked_twice, confidence_bp).lower_ppm
+    noise_ppm = PPM - lower_bound_ppm(quiet, counts.asked_twice, confidence_bp)
     return min(counts.compared, -(-noise_ppm * counts.compared // PPM))
 
 

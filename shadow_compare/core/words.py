@@ -80,3 +80,17 @@ def headline(found: DomainEvidence) -> str:
     if not overall.compared:
         return f"{found.domain}: nothing compared yet under these rules and releases"
     return f"{found.domain}: {surety(overall)} equal, {overall.samples:,} samples"
+
+
+def asides(found: DomainEvidence) -> tuple[str, ...]:
+    """What stands beside parity: evidence found again, and what noise could hide."""
+    told = []
+    if found.carried:
+        fresh = max(0, found.overall.samples - found.carried)
+        told.append(f"{found.carried:,} samples carried from before, {fresh:,} fresh")
+    if found.overall.hidden_at_most is not None:
+        told.append(
+            f"noise could hide at most {found.overall.hidden_at_most:,} mismatches"
+            f" of {found.overall.compared:,} comparisons"
+        )
+    return tuple(told)

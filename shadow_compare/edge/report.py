@@ -12,8 +12,8 @@ from rich.table import Table
 from rich.text import Text
 
 from proxy.routing import RoutingTable, Side
-from shadow_compare.core.evidence import DomainEvidence, Parity
-from shadow_compare.core.words import headline, percent, statement
+from shadow_compare.core.evidence import DomainEvidence, Parity, StratumParity
+from shadow_compare.core.words import asides, headline, percent, statement, stratum_words
 
 
 def parity_json(found: Sequence[DomainEvidence]) -> list[dict[str, Any]]:
@@ -25,7 +25,10 @@ def parity_json(found: Sequence[DomainEvidence]) -> list[dict[str, Any]]:
             "epoch_since_s": one.epoch_since_s,
             "overall": _parity_json(one.overall),
             "routes": [_parity_json(route) for route in one.routes],
+            "strata": [_stratum_json(stratum) for stratum in one.strata],
             "unseen": list(one.unseen),
+            "carried": one.carried,
+            "in_force_since_s": one.in_force_since_s,
             "accounting": {**dataclasses.asdict(one.accounting), "lost": one.accounting.lost},
             "heartbeat_s": one.heartbeat_s,
         }
@@ -41,22 +44,50 @@ def _parity_json(parity: Parity) -> dict[str, Any]:
     }
 
 
+def _stratum_json(found: StratumParity) -> dict[str, Any]:
+    figures = dataclasses.asdict(found)
+    return {**found.stratum._asdict(), **{k: v for k, v in figures.items() if k != "stratum"}}
+
+
 def print_parity(console: Console, found: Sequence[DomainEvidence]) -> None:
     """One table over all domains and routes, then each domain's books."""
     table = _table("How equal old and new are")
     table.add_column("domain and route", overflow="fold", min_width=20)
-    for name in ("compared", "equal", "at least", "unequal", "unread", "lost"):
+    for name in ("samples", "at least", "fixed n", "compared", "equal", "unread", "lost"):
         table.add_column(name, justify="right", no_wrap=True)
     for one in found:
         _row(table, Text(one.domain, style="bold"), one.overall, f"{one.accounting.lost:,}")
         for route in one.routes:
             _row(table, Text(f"  {route.route}"), route, "")
         for name in one.unseen:
-            table.add_row(Text(f"  {name}"), "0", "", "not seen", "", "", "")
+            table.add_row(Text(f"  {name}"), "0", "not seen", "", "0", "", "", "")
     console.print(table)
     for one in found:
         console.print(Text(headline(one)))
-        console.print(Text(f"  {statement(one.accounting)}", style="dim"))
+        for line in (*asides(one), statement(one.accounting)):
+            console.print(Text(f"  {line}", style="dim"))
+
+
+def print_strata(console: Console, found: Sequence[DomainEvidence]) -> None:
+    """Every stratum, the worst first, with both bounds."""
+    for one in found:
+        table = _table(f"{one.domain}: strata, the worst first")
+        table.add_column("route, whom it was for, legacy's status", overflow="fold", min_width=20)
+        for name in ("samples", "unequal", "at least", "at most", "fixed n", "compared"):
+            table.add_column(name, justify="right", no_wrap=True)
+        for stratum in one.strata:
+            table.add_row(
+                Text(stratum_words(stratum.stratum)),
+                f"{stratum.samples:,}",
+                f"{stratum.unequal:,}",
+                percent(stratum.lower_ppm),
+                percent(stratum.upper_ppm),
+                percent(stratum.exact_ppm),
+                f"{stratum.compared:,}",
+            )
+        console.print(table if one.strata else Text(headline(one)))
+        if one.unseen:
+            console.print(Text(f"  never compared: {', '.join(one.unseen)}"))
 
 
 def _table(title: str) -> Table:
@@ -65,11 +96,18 @@ def _table(title: str) -> Table:
 
 def _row(table: Table, name: Text, parity: Parity, lost: str) -> None:
     ratio_ppm = parity.ratio_ppm
-    shares = ("", "too few") if ratio_ppm is None else (ratio_ppm, parity.lower_ppm)
-    equal, at_least = (share if isinstance(share, str) else percent(share) for share in shares)
-    unread = f"{parity.incomparable + parity.broken:,}"
-    numbers = (equal, at_least, f"{parity.mismatched:,}", unread, lost)
-    table.add_row(name, f"{parity.compared:,}", *numbers)
+    bounds = ("too few", "")
+    if parity.samples:
+        bounds = percent(parity.lower_ppm), percent(parity.exact_ppm)
+    table.add_row(
+        name,
+        f"{parity.samples:,}",
+        *bounds,
+        f"{parity.compared:,}",
+        "" if ratio_ppm is None else percent(ratio_ppm),
+        f"{parity.incomparable + parity.broken:,}",
+        lost,
+    )
 
 
 def store_urls(table: RoutingTable) -> dict[Side, str]:

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 import pytest
 
+from shadow_compare.core.anytime import anytime_bounds_ppm
 from shadow_compare.core.batch import Batch, Checkpoint, Timing
 from shadow_compare.core.epoch import Epoch
+from shadow_compare.core.sampling import Served
 from shadow_compare.core.verdict import Outcome
 from shadow_compare.errors import EvidenceUnavailable
 from shadow_compare.ports import EvidenceReader, EvidenceWriter
@@ -28,6 +30,7 @@ from tests.support.comparing import (
     finding,
     judged,
     rule,
+    sample,
 )
 
 pytestmark = pytest.mark.contract
@@ -356,3 +359,101 @@ async def test_a_store_that_does_not_answer_says_so(store: Store) -> None:
 
     with pytest.raises(EvidenceUnavailable):
         await store.reader.domain(domain())
+
+
+async def test_repeats_are_comparisons_and_not_samples(store: Store) -> None:
+    mine, hers = sample("s-1"), sample("s-2")
+    frames = [judged(seq, of_sample=mine) for seq in range(1, 31)]
+    await store.writer.commit(batch(*frames, judged(31, of_sample=hers)))
+    await store.writer.commit(batch(judged(32, of_sample=hers), at_s=NOW_S + 1))
+
+    overall = (await store.reader.domain(domain())).overall
+
+    assert (overall.compared, overall.samples, overall.unequal) == (32, 2, 0)
+    assert overall.lower_ppm == anytime_bounds_ppm(2, 2, 9_500).lower_ppm
+    assert overall.lower_ppm < overall.exact_ppm
+
+
+async def test_a_sample_is_unequal_from_its_first_mismatch_on_over_batches_too(
+    store: Store,
+) -> None:
+    mine = sample("s-1")
+    ends = (Outcome.MATCH, Outcome.MISMATCH, Outcome.MATCH, Outcome.MISMATCH)
+    for seq, end in enumerate(ends, 1):
+        await store.writer.commit(batch(judged(seq, end, of_sample=mine)))
+
+    (route,) = (await store.reader.domain(domain())).routes
+
+    assert (route.compared, route.samples, route.unequal) == (4, 1, 1)
+
+
+async def test_strata_are_told_worst_first_and_add_up_to_the_whole(store: Store) -> None:
+    core = [sample(f"c-{n}", side="core") for n in range(3)]
+    await store.writer.commit(
+        batch(
+            *(judged(seq) for seq in range(1, 21)),
+            *(judged(30 + n, Outcome.MISMATCH, of_sample=one) for n, one in enumerate(core)),
+            judged(40, Outcome.INCOMPARABLE),
+            judged(41, of_sample=sample(None, status=404)),
+        )
+    )
+
+    found = await store.reader.domain(domain())
+
+    told = [(one.stratum.served, one.stratum.status_class) for one in found.strata]
+    assert told[0] == (Served.CORE, "2xx")
+    assert set(told[1:]) == {(Served.LEGACY, "2xx"), (Served.NOBODY, "4xx")}
+    worst = found.strata[0]
+    assert (worst.compared, worst.mismatched, worst.samples, worst.unequal) == (3, 3, 3, 3)
+    assert sum(one.samples for one in found.strata) == found.overall.samples == 24
+    assert sum(one.compared for one in found.strata) == found.overall.compared
+
+
+async def test_samples_of_another_epoch_do_not_count_and_are_carried_when_it_comes_back(
+    store: Store,
+) -> None:
+    changed = domain("catalog", rule("$.price"))
+    new = epoch(changed, since_s=NOW_S + 1)
+    mine = sample("s-1")
+    await store.writer.commit(batch(judged(1, of_sample=mine), judged(2)))
+    await store.writer.commit(
+        batch(judged(3, epoch_key=new.key, of_sample=mine), epochs=(new,), at_s=NOW_S + 1)
+    )
+    other = await store.reader.domain(changed)
+    await store.writer.commit(batch(judged(4), judged(5, of_sample=mine), at_s=NOW_S + 2))
+
+    found = await store.reader.domain(domain())
+
+    assert (other.overall.samples, other.carried) == (1, 0)
+    assert (found.overall.samples, found.carried) == (3, 2)
+    assert found.in_force_since_s == NOW_S + 2
+
+
+async def test_what_noise_could_hide_is_bounded_by_how_often_the_live_side_moved(
+    store: Store,
+) -> None:
+    quiet = [judged(seq, noise=()) for seq in range(1, 101)]
+    noisy = [judged(seq, noise=("$.a", "$.b")) for seq in range(101, 111)]
+    await store.writer.commit(batch(*quiet, *noisy, *(judged(seq) for seq in range(111, 1_111))))
+
+    overall = (await store.reader.domain(domain())).overall
+    never = (await store.reader.domain(domain("other"))).overall
+
+    assert never.hidden_at_most is None
+    assert overall.hidden_at_most is not None
+    assert 101 <= overall.hidden_at_most < 300
+
+
+async def test_the_trend_tells_the_bound_over_samples(store: Store) -> None:
+    for step in range(3):
+        frames = [judged(10 * step + n, at_s=NOW_S + 10 * step) for n in range(1, 6)]
+        repeats = [judged(100 + step, of_sample=sample("s-1"), at_s=NOW_S + 10 * step)]
+        await store.writer.commit(batch(*frames, *repeats))
+
+    points = await store.reader.trend("catalog")
+
+    whole = (await store.reader.domain(domain())).overall
+    assert [p.lower_ppm for p in points] == [
+        anytime_bounds_ppm(n, n, 9_500).lower_ppm for n in (6, 11, 16)
+    ]
+    assert points[-1].lower_ppm == whole.lower_ppm
