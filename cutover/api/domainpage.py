@@ -12,6 +12,7 @@ from cutover.api.charts import Mark
 from cutover.api.figures import count, plain_percent, share_of_bp
 from cutover.api.judgement import ParityLine, parity_line
 from cutover.api.readings import Facts, RevisionLine
+from cutover.api.stratarows import StrataView, strata_view
 from proxy.routing import Domain
 from shadow_compare.core.evidence import Parity, TrendPoint
 
@@ -46,6 +47,7 @@ class DomainPage:
 
     card: Card
     now_s: float
+    strata: StrataView
     routes: tuple[RouteRow, ...]
     rules: tuple[RuleRow, ...]
     marks: tuple[Mark, ...]
@@ -66,6 +68,7 @@ def domain_page(domain: Domain, facts: Facts) -> DomainPage:
     return DomainPage(
         card=card,
         now_s=facts.now_s,
+        strata=strata_view(domain, known.evidence if known else None),
         routes=_routes(domain, known.evidence.routes if known else (), known is not None),
         rules=tuple(
             RuleRow(

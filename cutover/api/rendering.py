@@ -113,7 +113,8 @@ class Renderer:
 
     def domain(self, view: DomainPage) -> Fragments:
         """A domain's page in parts."""
-        names = ("summary", "trend", "routes", "accounting", "latency", "groups", "rules", "past")
+        figures = ("summary", "trend", "strata", "routes", "accounting")
+        names = (*figures, "latency", "groups", "rules", "past")
         parts = {
             name: self._render(f"parts/domain_{name}.html", view=view, card=view.card)
             for name in names

@@ -45,6 +45,10 @@ def domain_twin(view: DomainPage) -> dict[str, Any]:
         "revision": view.revision,
         "gate_rule": view.gate_words,
         "routes": [asdict(route) for route in evidence.routes] if evidence else [],
+        "strata": [
+            one.stratum._asdict() | {k: v for k, v in asdict(one).items() if k != "stratum"}
+            for one in (evidence.strata if evidence else ())
+        ],
         "accepted_differences": [asdict(rule) for rule in view.rules],
         "revisions": [_revision(line) for line in view.history],
     }

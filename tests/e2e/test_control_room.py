@@ -171,7 +171,7 @@ def test_a_leader_reads_where_every_domain_stands(open_page: Open) -> None:
     price = page.get_by_role("article", name="price")
     expect(price.locator(".parity")).to_have_text("not enough data yet (40 of about 4,104)")
     expect(price.locator(".card-head .light")).to_have_text("Not decided yet")
-    expect(price.locator(".next")).to_contain_text("needs 60 more comparisons")
+    expect(price.locator(".next")).to_contain_text("needs 60 more samples")
 
 
 def test_the_accounting_sentence_adds_up_on_the_page(open_page: Open) -> None:

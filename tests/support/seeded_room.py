@@ -38,7 +38,7 @@ domains:
       - {path: "/api/products/", methods: [GET]}
       - {path: "/api/products/{id}/", methods: [GET]}
     shadow: {sample: 100%, writes: never}
-    gates: {parity: {min: 99%, confidence: 95%, samples: 1000}}
+    gates: {parity: {min: 98%, confidence: 95%, samples: 1000}}
   price:
     owner: pricing
     stage: shadow
