@@ -4,6 +4,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/pytest
+# On a shared CI machine a test of real processes that fails gets a second try, and is named
+# in the summary (RERUN) either way. At a desk it gets none.
+AGAIN  := $(if $(CI),--reruns 1 -rR,)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test setup check fix lint types contracts routes unit it e2e compiled soak bench conformance clean ci
@@ -44,13 +47,13 @@ compiled: $(VENV)/.dev ## the data plane's hot modules, compiled into .venv (nee
 	@$(BIN)/python -m proxy.compiled || { test -z "$(CI)"; }
 
 it: $(VENV)/.dev system compiled ## contract and integration tests: real databases, stores and processes
-	@$(PYTEST) tests/contract tests/integration
+	@$(PYTEST) $(AGAIN) tests/contract tests/integration
 
 e2e: $(VENV)/.dev system compiled ## the whole platform and its pages in a real browser
-	@$(PYTEST) tests/e2e -m 'not soak'
+	@$(PYTEST) $(AGAIN) tests/e2e -m 'not soak'
 
 soak: $(VENV)/.dev compiled ## flips under fire; shoppers beside a shadow in trouble (SOAK=--short: a few minutes)
-	@$(PYTEST) tests/e2e -m soak
+	@$(PYTEST) $(AGAIN) tests/e2e -m soak
 	@$(BIN)/python -m tests.recall
 	@$(BIN)/python -m loadtests.soak $(SOAK)
 	@$(BIN)/python -m loadtests.accounting --kills $(if $(SOAK),1,3)
@@ -61,7 +64,7 @@ bench: $(VENV)/.bench ## CPU per request of the data plane beside nginx, HAProxy
 
 conformance: $(VENV)/.bench compiled ## odd and hostile bytes through ours, nginx, HAProxy and Envoy: who does what
 	@$(BIN)/python tests/support/system_tools.py --conformance
-	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) tests/conformance
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PYTEST) $(AGAIN) tests/conformance
 	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python -m tests.conformance.matrix $(if $(CI),--need-peers,)
 
 ci: ## what CI runs
