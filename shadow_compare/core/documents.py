@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from decimal import MAX_EMAX, MIN_EMIN, Decimal, InvalidOperation, localcontext
+from json.encoder import encode_basestring, encode_basestring_ascii
 from typing import NamedTuple, TypeAlias
 
 import msgspec
@@ -106,6 +108,14 @@ def canonical(value: Json) -> str:
 _WORDS = {None: "null", True: "true", False: "false"}
 
 
+def spelled(values: Sequence[Json]) -> list[str]:
+    """Quick texts that only equal values share; equal numbers may be spelled differently."""
+    try:
+        return [_ENCODER.encode(value).decode() for value in values]
+    except (TypeError, ValueError, msgspec.MsgspecError):
+        return [canonical(value) for value in values]
+
+
 def _canonical_element(node: Element) -> str:
     names = sorted(node.attributes)
     attributes = (f"{quoted(name)}={quoted(node.attributes[name])}" for name in names)
@@ -144,8 +154,8 @@ def as_written(value: Json) -> str:
 def quoted(text: str) -> str:
     """A JSON string; letters stay readable, halves of surrogate pairs are escaped."""
     if text.isascii() or not any("\ud800" <= char <= "\udfff" for char in text):
-        return json.dumps(text, ensure_ascii=False)
-    return json.dumps(text)
+        return encode_basestring(text)
+    return encode_basestring_ascii(text)
 
 
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:

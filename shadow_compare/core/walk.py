@@ -9,7 +9,7 @@ from types import NoneType
 
 from proxy.routing import Accept, CompareRule, Side
 from shadow_compare.core.arrays import Pairing, by_key, by_position, in_any_order, match_up
-from shadow_compare.core.documents import Json, as_written, canonical
+from shadow_compare.core.documents import Json, as_written, canonical, spelled
 from shadow_compare.core.elements import Child, Element
 from shadow_compare.core.evidence import Leaf
 from shadow_compare.core.findings import EnoughError, Findings
@@ -255,6 +255,9 @@ def _pair(
     unordered = rules.accepts(Accept.UNORDERED)
     if len(legacy) == len(core) == 1:
         return Pairing(((0, 0),), (), ()), unordered
+    if unordered is None and rules.silent and not isinstance((*legacy, *core)[0], Element | str):
+        # Only how they are lined up hangs on it: no need for the exact and slow form.
+        return by_position(spelled(legacy), spelled(core), None), None
     ours = [masked(item, state(item), Side.LEGACY) for item in legacy]
     theirs = [masked(item, state(item), Side.CORE) for item in core]
     if unordered is None:
