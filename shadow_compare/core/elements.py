@@ -63,6 +63,11 @@ class Element:
     __hash__ = None  # type: ignore[assignment]  # it holds lists
 
 
+def is_bare(node: Element) -> bool:
+    """Whether an element says nothing but its name."""
+    return not node.attributes and not node.children
+
+
 def markup(node: Child) -> str:
     """An element as text to read, attributes sorted; white space as it was kept."""
     if isinstance(node, str):

@@ -12,7 +12,7 @@ from uuid import UUID
 from proxy.routing import ANY_HOST, Accept, CompareRule, Ignore, Minor, RuleTerms, Same, Side
 from shadow_compare.core.amounts import Amount, read_amount
 from shadow_compare.core.documents import Json, canonical, number, quoted
-from shadow_compare.core.elements import Element
+from shadow_compare.core.elements import Element, is_bare
 from shadow_compare.core.rules import RuleState
 from shadow_compare.core.times import day_of, distance_s, read_date, read_time
 
@@ -73,7 +73,7 @@ def is_id(value: Json) -> bool:
 def is_empty(value: Json) -> bool:
     """null, "", [], {} or an element without attributes and content."""
     if isinstance(value, Element):
-        return not value.attributes and not value.children
+        return is_bare(value)
     return value is None or (isinstance(value, str | list | dict) and not value)
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from shadow_compare.core.charsets import html_text, xml_text
 from shadow_compare.core.documents import MAX_DEPTH
-from shadow_compare.core.elements import Child, Element
+from shadow_compare.core.elements import Child, Element, is_bare
 from shadow_compare.errors import UnreadableError
 
 _XML_SPACE = "{http://www.w3.org/XML/1998/namespace}space"
@@ -77,6 +77,35 @@ _INLINE = frozenset(
         "video",
     )
 )
+# They are set by being there, whatever their value.
+_FLAGS = frozenset(
+    (
+        "allowfullscreen",
+        "async",
+        "autofocus",
+        "autoplay",
+        "checked",
+        "controls",
+        "default",
+        "defer",
+        "disabled",
+        "formnovalidate",
+        "inert",
+        "ismap",
+        "itemscope",
+        "loop",
+        "multiple",
+        "muted",
+        "nomodule",
+        "novalidate",
+        "open",
+        "playsinline",
+        "readonly",
+        "required",
+        "reversed",
+        "selected",
+    )
+)
 _MOVING = re.compile(r"\d")
 _PARSER_TOO_DEEP = "Excessive depth"
 
@@ -118,10 +147,18 @@ def read_html(body: bytes, charset: str) -> Element:
     from lxml import etree  # noqa: PLC0415 - as above
 
     parser = etree.HTMLParser(
-        encoding="utf-8", remove_comments=True, remove_pis=True, no_network=True
+        encoding="utf-8",
+        remove_comments=True,
+        remove_pis=True,
+        no_network=True,
+        default_doctype=False,
     )
     root = _parsed(html_text(body, charset), parser, "HTML")
     page = _html(root, 1, keeps=False)
+    # A head is always there; some pages say so and some do not.
+    first = page.children[0] if page.children else ""
+    if isinstance(first, Element) and first.name == "head" and is_bare(first):
+        del page.children[0]
     # Without it browsers fall back to the ways of the nineties.
     doctype = root.getroottree().docinfo.doctype
     if doctype:
@@ -161,6 +198,8 @@ def _html(node: Any, depth: int, *, keeps: bool) -> Element:
     _check(depth)
     space, name = _split(node.tag)
     attributes = {str(key): str(value) for key, value in node.attrib.items()}
+    for flag in attributes.keys() & _FLAGS:
+        attributes[flag] = ""
     keeps = keeps or name in _KEPT
     children = _children(node, lambda child: _html(child, depth + 1, keeps=keeps))
     if not keeps:

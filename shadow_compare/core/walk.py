@@ -128,12 +128,9 @@ class Walk:
             return
         if legacy.space != core.space:
             self._values(legacy.space, core.space, rules.member("@xmlns"), at.below("@xmlns"))
-        self._objects(
-            {f"@{name}": value for name, value in legacy.attributes.items()},
-            {f"@{name}": value for name, value in core.attributes.items()},
-            rules,
-            at,
-        )
+        if legacy.attributes or core.attributes:
+            mine, others = _attributes(legacy), _attributes(core)
+            self._objects(mine, others, rules, at)
         ours, theirs = legacy.text, core.text
         if ours is not None and theirs is not None:
             self._values(ours, theirs, rules, at)
@@ -269,6 +266,10 @@ def _pair(
         ours, theirs, lambda: ([canonical(it) for it in legacy], [canonical(it) for it in core])
     )
     return match_up(exact, legacy, core), unordered
+
+
+def _attributes(node: Element) -> dict[str, Json]:
+    return {f"@{name}": value for name, value in node.attributes.items()}
 
 
 def _by_name(found: Pairing, legacy: Sequence[Child], core: Sequence[Child]) -> Pairing:
