@@ -24,7 +24,7 @@ from proxy.edge.tracing import check_tracing
 from proxy.edge.watching import WatchOrders
 from proxy.errors import ProxyError
 from proxy.settings import ProxySettings
-from proxy.storage import redaction_key, sweep
+from proxy.storage import redaction_key, sealing_key, sweep
 from proxy.storage.tables import load_routing
 
 
@@ -79,6 +79,7 @@ def serve(wish: Wish, settings: ProxySettings) -> None:
     spool = wish.spool
     try:
         redaction_key(spool)
+        sealing_key(spool)
         sweep(spool)
     except OSError as exc:
         raise ProxyError(f"the spool {spool} cannot be used: {exc.strerror or exc}") from exc
@@ -126,7 +127,7 @@ def _inherited(wish: Wish) -> _Sockets:
 
 
 def _orders(wish: Wish, settings: ProxySettings) -> WorkerOrders:
-    key = settings.redaction_key
+    key, sealing = settings.redaction_key, settings.sealing_key
     access_log = settings.access_log
     if access_log not in ("", "-"):
         access_log = str(Path(access_log).absolute())
@@ -147,6 +148,7 @@ def _orders(wish: Wish, settings: ProxySettings) -> WorkerOrders:
         kill_file=str((settings.kill_file or settings.var / "kill").absolute()),
         watch=WatchOrders(access_log, Addresses(settings.access_log_address), settings.otel),
         hold_limits=settings.hold(),
+        sealing_key=None if sealing is None else sealing.encode(),
     )
 
 

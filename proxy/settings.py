@@ -17,8 +17,9 @@ _LIMITS, _TIMEOUTS, _CAPTURE, _HOLD = Limits(), Timeouts(), CaptureLimits(), Hol
 
 
 class ProxySettings(BaseSettings):
-    """Variables BANYAN_PROXY_*, and three that the whole house shares: BANYAN_VAR,
-    BANYAN_REDACTION_KEY, BANYAN_LOG_LEVEL. docs/reference/proxy.md explains each.
+    """Variables BANYAN_PROXY_*, and four that the whole house shares: BANYAN_VAR,
+    BANYAN_REDACTION_KEY, BANYAN_SEALING_KEY, BANYAN_LOG_LEVEL. docs/reference/proxy.md
+    explains each.
     """
 
     model_config = SettingsConfigDict(env_prefix="BANYAN_PROXY_", extra="ignore")
@@ -26,6 +27,9 @@ class ProxySettings(BaseSettings):
     var: Path = Field(Path("var"), validation_alias=AliasChoices("BANYAN_VAR"))
     redaction_key: str | None = Field(
         None, validation_alias=AliasChoices("BANYAN_REDACTION_KEY"), min_length=16
+    )
+    sealing_key: str | None = Field(
+        None, validation_alias=AliasChoices("BANYAN_SEALING_KEY"), min_length=16
     )
     log_level: str = Field("WARNING", validation_alias=AliasChoices("BANYAN_LOG_LEVEL"))
     trusted_peers: str = ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -98,3 +99,14 @@ async def run_shipper(
     from shadow_compare.edge.shipping import Load, ship  # noqa: PLC0415 - readers need no bus
 
     await ship(Load(spool, bus, once, listen))
+
+
+def stand_back(nice: int) -> None:
+    """Give way to other processes: shoppers first where there is too little CPU for all.
+
+    Args:
+        nice: 0 to 19. One that stands back farther already stays there.
+    """
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    if nice > own:
+        os.nice(nice - own)

@@ -55,14 +55,14 @@ def compare(
     import uvloop
 
     from proxy.errors import ProxyError
-    from shadow_compare.app import run_comparer
+    from shadow_compare.app import run_comparer, stand_back
     from shadow_compare.edge.asker import Limits
     from shadow_compare.edge.logs import log_to_stderr
     from shadow_compare.edge.runner import Job
     from shadow_compare.errors import CompareError
 
     settings = _settings()
-    key = settings.redaction_key
+    key, sealing = settings.redaction_key, settings.sealing_key
     job = Job(
         config=config or settings.var / "applied.yaml",
         spool=spool or settings.var / "spool",
@@ -78,8 +78,10 @@ def compare(
         keep_s=settings.evidence_retention_days * 24 * 3600,
         once=once,
         listen=_address(listen),
+        sealing_key=sealing.get_secret_value().encode() if sealing else None,
     )
     log_to_stderr(settings.log_level)
+    stand_back(settings.shadow_nice)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(run_comparer(job, database or settings.evidence_url()))

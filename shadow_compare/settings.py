@@ -21,6 +21,8 @@ class CompareSettings(BaseSettings):
         redaction_key: key of the proxy's redaction when it does not lie in the spool
             (BANYAN_REDACTION_KEY).
         actor: who the journal of a group names; the login name by default (BANYAN_ACTOR).
+        sealing_key: key of sealed credentials when it does not lie in the spool
+            (BANYAN_SEALING_KEY).
         log_level: least grave lines that are logged (BANYAN_LOG_LEVEL).
         shadow_timeout_s: how long the other side may take for one answer.
         shadow_concurrency: questions to one side at a time.
@@ -37,6 +39,7 @@ class CompareSettings(BaseSettings):
         bus_replicas: servers of the cluster that hold each frame.
         evidence_retention_days: how long examples, recorded pairs and journals are kept.
         redaction_old_keys: earlier redaction keys, apart by commas; only a purge asks for them.
+        shadow_nice: how far the comparer stands back for other processes, 0 to 19.
     """
 
     model_config = SettingsConfigDict(env_prefix="BANYAN_", extra="ignore")
@@ -45,6 +48,7 @@ class CompareSettings(BaseSettings):
     evidence_database: str = ""
     redaction_key: SecretStr | None = Field(None, min_length=16)
     actor: str = ""
+    sealing_key: SecretStr | None = Field(None, min_length=16)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
     shadow_timeout_s: float = Field(5.0, gt=0, le=300)
     shadow_concurrency: int = Field(16, ge=1, le=1_000)
@@ -53,6 +57,7 @@ class CompareSettings(BaseSettings):
     shadow_body_limit: int = Field(1024 * 1024, ge=1_024)
     evidence_retention_days: float = Field(30.0, gt=0, le=3_650)
     redaction_old_keys: SecretStr | None = None
+    shadow_nice: int = Field(10, ge=0, le=19)
 
     bus: str = ""
     bus_credentials: Path | None = None
@@ -76,3 +81,8 @@ class CompareSettings(BaseSettings):
         if self.evidence_database:
             return self.evidence_database
         return f"sqlite+aiosqlite:///{self.var / 'evidence.sqlite3'}"
+
+
+def secret_from_environment(name: str) -> str | None:
+    """A variable that a routing file names with env:NAME; None when it is not set or empty."""
+    return os.environ.get(name) or None

@@ -18,7 +18,7 @@ from proxy.errors import ProxyError
 
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: [\t\x20-\x7e\x80-\xff]*)?")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
-_KEPT = frozenset((Kind.HOST, Kind.LENGTH, Kind.EXPECT, Kind.FORWARDED, Kind.FOLDED))
+_KEPT = frozenset((Kind.HOST, Kind.LENGTH, Kind.EXPECT, Kind.FORWARDED, Kind.FOLDED, Kind.DRY_RUN))
 _BODILESS = frozenset((204, 304))
 _NOTHING: frozenset[str] = frozenset()
 

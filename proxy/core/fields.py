@@ -26,7 +26,8 @@ class Kind:
 
     HOP: concerns one connection only. CONTROL: ours, never passed on. FORWARDED: says
     who asked; believed only of trusted peers. FOLDED: a name that WSGI servers take for
-    one of the names above, because they turn `_` into `-`.
+    one of the names above, because they turn `_` into `-`. DRY_RUN: for a comparer to
+    say; a shopper's is not passed on, a store's answer is.
     """
 
     PLAIN: Final = 0
@@ -44,6 +45,7 @@ class Kind:
     FOLDED: Final = 12
     TE: Final = 13
     TRAILER: Final = 14
+    DRY_RUN: Final = 15
 
 
 _KINDS = {
@@ -65,7 +67,7 @@ _KINDS = {
     "forwarded": Kind.FORWARDED,
     "x-real-ip": Kind.FORWARDED,
     # Who says so gets answers that nothing stands behind: it is the comparer's alone.
-    "banyan-dry-run": Kind.CONTROL,
+    "banyan-dry-run": Kind.DRY_RUN,
 }
 _PREFIXES = (("x-banyan-", Kind.CONTROL), ("x-forwarded-", Kind.FORWARDED))
 _NEVER_NOMINATED = frozenset(

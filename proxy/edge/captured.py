@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from proxy.core.redaction import MAX_DECODED_BYTES, OpaqueBodyError, Redactor
+from proxy.edge.sealing import Sealer
 from proxy.routing import Decision
 from proxy.storage import Stored, pack
 
@@ -25,6 +26,7 @@ class Capture:
         is_own_id: the proxy made the request id up, so nothing personal is in it.
         request_head: as it went to the store.
         answer_lines: header lines of the answer, each with its CRLF.
+        sealer: None where no domain lets credentials through.
     """
 
     def __init__(self, decision: Decision, redactor: Redactor, request_id: str, room: int) -> None:
@@ -42,6 +44,7 @@ class Capture:
         self.elapsed_us = 0
         self.request_body: list[bytes] = _NO_BODY
         self.body: list[bytes] = _NO_BODY
+        self.sealer: Sealer | None = None
 
 
 def pack_capture(
@@ -57,7 +60,11 @@ def pack_capture(
     request_id = capture.request_id
     if not capture.is_own_id:
         request_id = redactor.text(request_id)
-    request = redactor.request_lines(capture.request_head.partition(b"\r\n")[2], request_id)
+    request_lines = capture.request_head.partition(b"\r\n")[2]
+    request = redactor.request_lines(request_lines, request_id)
+    sealed = b""
+    if capture.sealer is not None:
+        sealed = capture.sealer.seal(decision.domain, request_lines, request_id)
     answer = redactor.header_lines(capture.answer_lines)
     body = b"".join(capture.body) if capture.body else b""
     if body:
@@ -82,6 +89,7 @@ def pack_capture(
             answer.text,
             body,
             capture.elapsed_us,
+            sealed,
         )
     )
 

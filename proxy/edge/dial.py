@@ -56,6 +56,7 @@ class Dialer:
         server_name: str | None = None,
         problem: str | None = None,
         resolve: Resolve | None = None,
+        receive_bytes: int | None = None,
     ) -> None:
         """Prepare.
 
@@ -66,12 +67,15 @@ class Dialer:
             problem: why no connection can be made, such as a certificate file that
                 cannot be read; each dial fails with it.
             resolve: None asks the system.
+            receive_bytes: how much the kernel may take before it is read; None lets it
+                choose, which is megabytes where a store sends fast.
         """
         self._host, self._port = address.host, address.port
         self._context = context
         self._server_name = (server_name or address.host) if context else None
         self._problem = problem
         self._resolve = resolve or _ask_system
+        self._receive_bytes = receive_bytes
         self._addresses: tuple[str, ...] = (address.host,) if _is_literal(address.host) else ()
         self._is_fixed = bool(self._addresses)
         self._fresh_until_s = 0.0
@@ -168,6 +172,9 @@ class Dialer:
             others = (other for other in self._addresses if other != address)
             self._addresses = (address, *others)
         transport, protocol = made
+        if self._receive_bytes is not None:
+            sock = transport.get_extra_info("socket")
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._receive_bytes)
         return transport, cast("ProtocolT", protocol)
 
     def _told(self, exc: OSError) -> DialError:

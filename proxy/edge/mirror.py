@@ -8,6 +8,7 @@ from proxy.core.answer import Answer
 from proxy.core.head import Request
 from proxy.core.redaction import Redactor
 from proxy.edge.capture import Capture, CaptureQueue
+from proxy.edge.sealing import Sealer
 from proxy.routing import Decision
 
 
@@ -16,9 +17,12 @@ class Mirror:
     is counted, once: as a capture, or as lost for a reason.
     """
 
-    def __init__(self, captures: CaptureQueue, redactor: Redactor) -> None:
+    def __init__(
+        self, captures: CaptureQueue, redactor: Redactor, sealer: Sealer | None = None
+    ) -> None:
         self._captures = captures
         self._redactor = redactor
+        self._sealer = sealer
         self._room = captures.body_bytes
         self._request_body: list[bytes] = []
         self._body: list[bytes] = []
@@ -60,4 +64,5 @@ class Mirror:
         capture.elapsed_us = elapsed_us
         capture.request_body = self._request_body
         capture.body = self._body
+        capture.sealer = self._sealer
         self._captures.take(capture)

@@ -21,7 +21,7 @@ class WorkerOrders(msgspec.Struct, frozen=True):
         handed: the table in force, and certificates that were good.
         entrance: what connections have to show before their first request.
         is_compiled: take the compiled modules when a fresh build is there.
-        redaction_key: None takes the spool's own.
+        redaction_key, sealing_key: None takes the spool's own.
         told_kill: what is killed besides what the kill file says.
         holds: when each hold in force ends, by domain, on the monotonic clock.
     """
@@ -44,3 +44,4 @@ class WorkerOrders(msgspec.Struct, frozen=True):
     told_kill: str = ""
     holds: dict[str, float] = {}
     hold_limits: HoldLimits = HoldLimits()
+    sealing_key: bytes | None = None

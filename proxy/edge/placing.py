@@ -117,7 +117,7 @@ class Placing:
         ):
             return
         if decision.shadow is not None:
-            self._mirror = Mirror(context.captures, self._rules.redactor)
+            self._mirror = Mirror(context.captures, self._rules.redactor, self._rules.sealer)
         self._send_to(decision.side)
 
     def _respell(self, path: str | Refusal) -> bool:

@@ -25,6 +25,7 @@ from proxy.edge.counters import (
 )
 from proxy.edge.dial import Dialer
 from proxy.edge.pool import Pool
+from proxy.edge.sealing import Sealer
 from proxy.edge.tasks import Tasks
 from proxy.edge.tls import Pems, Stamp, StoreTlsFiles, TlsFileError
 from proxy.edge.treatment import treatment_of
@@ -52,12 +53,14 @@ class Rules:
 
     Attributes:
         fields: reads requests' fields, and tells those that `decide` looks at.
+        sealer: None where no domain lets credentials through to the other side.
     """
 
     table: RoutingTable
     fields: FieldReader
     stores: Mapping[Side, StoreTarget]
     redactor: Redactor
+    sealer: Sealer | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ class RulesMaker:
             one stays in use, if there was one. None when all is well.
         kept: contents of certificate files that were good before, by path: taken for a
             store that is new here when its files cannot be used now.
+        sealing_key: of credentials that are let through; at first the redactor's.
     """
 
     def __init__(
@@ -121,6 +125,7 @@ class RulesMaker:
         self.pools: dict[PoolKey, Pool] = {}
         self.problem: str | None = None
         self.kept: Pems = {}
+        self.sealing_key = key
 
     def make(self, table: RoutingTable, *, is_first: bool = False) -> Rules:
         """Make a table ready and retire the pools that it no longer names.
@@ -154,7 +159,11 @@ class RulesMaker:
         self.problem = next((p.problem for p in prepared.values() if p.problem), None)
         headers = [key.name for key in table.shopper if key.kind is KeyKind.HEADER]
         redactor = Redactor(self._key, headers, table.privacy.show, table.privacy.hide)
-        return Rules(table, FieldReader(table.wanted), stores, redactor)
+        return Rules(table, FieldReader(table.wanted), stores, redactor, self._sealer(table))
+
+    def _sealer(self, table: RoutingTable) -> Sealer | None:
+        forwards = {one.name: one.shadow.credentials.forward for one in table.domains}
+        return Sealer(self.sealing_key, forwards) if any(forwards.values()) else None
 
     def tend(self, tasks: Tasks) -> RoutingTable | None:
         """Look after all pools: close what waited too long, turn the breakers' windows, keep

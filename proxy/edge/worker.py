@@ -65,7 +65,7 @@ from proxy.edge.tasks import Tasks
 from proxy.edge.watching import Watching
 from proxy.errors import RoutingFileError
 from proxy.routing import RoutingTable, killed, parse_kill
-from proxy.storage import SpoolLimits, SpoolWriter, redaction_key
+from proxy.storage import SpoolLimits, SpoolWriter, redaction_key, sealing_key
 from proxy.storage.tables import parse_routing
 
 log = logging.getLogger(__name__)
@@ -103,6 +103,7 @@ class Worker:
             base=Path(orders.config).parent,
         )
         self._maker.kept = orders.handed.pems
+        self._maker.sealing_key = orders.sealing_key or sealing_key(directory)
         self._taking = asyncio.Lock()
         self._problem: str | None = None
         self._stop = asyncio.Event()

@@ -19,7 +19,7 @@ from proxy.storage.emptying import empty_frames
 from proxy.storage.lag import Lag, spool_lag
 from proxy.storage.records import Place as StoredPlace
 from proxy.storage.records import Stored, checksum, pack, pack_place
-from proxy.storage.runs import read_accounts, redaction_key, spool_bytes, sweep
+from proxy.storage.runs import read_accounts, redaction_key, sealing_key, spool_bytes, sweep
 from proxy.storage.segments import START, Position
 from proxy.storage.spool import SpoolReader
 from proxy.storage.writer import Packed, SpoolLimits, SpoolWriter, Written
@@ -49,6 +49,7 @@ __all__ = [
     "read_account",
     "read_accounts",
     "redaction_key",
+    "sealing_key",
     "split_name",
     "spool_bytes",
     "spool_lag",

@@ -24,6 +24,7 @@ from proxy.storage.account import (
 ACCOUNT = "account"
 ALIVE = "alive"
 KEY_FILE = "redaction.key"
+SEALING_FILE = "sealing.key"
 _HALF_MADE_S = 60.0
 
 
@@ -137,10 +138,23 @@ def redaction_key(directory: Path) -> bytes:
     Raises:
         OSError: the directory cannot be written or the key cannot be read.
     """
-    path = directory / KEY_FILE
+    return _key(directory, KEY_FILE)
+
+
+def sealing_key(directory: Path) -> bytes:
+    """The key of sealed credentials, as `redaction_key`: who has it can open them.
+
+    Raises:
+        OSError: the directory cannot be written or the key cannot be read.
+    """
+    return _key(directory, SEALING_FILE)
+
+
+def _key(directory: Path, name: str) -> bytes:
+    path = directory / name
     if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
-        fresh = directory / f".{KEY_FILE}.{secrets.token_hex(4)}"
+        fresh = directory / f".{name}.{secrets.token_hex(4)}"
         fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(fd, "wb") as file:
             file.write(secrets.token_bytes(32))

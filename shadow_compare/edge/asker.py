@@ -3,39 +3,42 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
-import aiohttp
-from yarl import URL
-
-from proxy.core import OpaqueBodyError, Redactor, is_redacted
-from proxy.core.frame import Frame
+from proxy.core import OpaqueBodyError, Redactor
+from proxy.core.address import AddressError
+from proxy.core.fields import split_lines
+from proxy.core.frame import Frame, Headers
 from proxy.core.marks import unlike
-from proxy.routing import SHADOW_HEADER, Side, Store
+from proxy.edge.sealing import SealError, opened
+from proxy.edge.store_client import (
+    ClientLimits,
+    NoAnswer,
+    NoAnswerError,
+    Question,
+    QuestionError,
+    StoreAnswer,
+    StoreClient,
+)
+from proxy.routing import KeyKind, RoutingTable, Side, Store
 from shadow_compare.core.answer import Answer
 from shadow_compare.core.breaker import Breaker
+from shadow_compare.core.dry_runs import Ability, DryRuns
 from shadow_compare.core.pace import Pace
+from shadow_compare.core.shadow_request import DRY_RUN_HEADER, HONOURED, READS, shadow_headers
 from shadow_compare.errors import AskError
 
-_HOP_BY_HOP = frozenset(
-    (
-        "connection",
-        "content-length",
-        "expect",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    )
-)
-_READ_CODINGS = frozenset(("gzip", "x-gzip", "deflate", "identity"))
-_MAX_FIELD_BYTES = 65_536
-_READS = ("GET", "HEAD", "OPTIONS")
+log = logging.getLogger(__name__)
+
+_LOSSES = {
+    NoAnswer.TIMEOUT: "shadow_timeout",
+    NoAnswer.UNREACHABLE: "shadow_unreachable",
+    NoAnswer.BROKEN: "shadow_truncated",
+    NoAnswer.TOO_LARGE: "shadow_truncated",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,172 +58,219 @@ class Limits:
     body_bytes: int = 1024 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Secrets shared with the proxy.
+
+    Attributes:
+        redaction: answers are redacted with it as the proxy redacts.
+        sealing: opens the credentials that the proxy sealed; None for who has none.
+    """
+
+    redaction: bytes
+    sealing: bytes | None
+
+
 class _SideAsker:
-    """One side's connections, pace and breaker."""
+    """One side's turns, pace, breaker and dry runs."""
 
     def __init__(self, limits: Limits) -> None:
         self.turns = asyncio.Semaphore(limits.concurrency)
         self.pace = Pace(limits.rate)
         self.breaker = Breaker()
-        self.session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=limits.concurrency, keepalive_timeout=30),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=limits.timeout_s),
-            auto_decompress=False,
-            trust_env=False,
-            requote_redirect_url=False,
-            skip_auto_headers=("User-Agent", "Accept", "Accept-Encoding", "Content-Type"),
-            max_line_size=_MAX_FIELD_BYTES,
-            max_field_size=_MAX_FIELD_BYTES,
-        )
+        self.dry_runs = DryRuns()
+        self.proving = asyncio.Lock()
 
 
 class HttpAsker:
-    """Implements ports.Asker over HTTP. Belongs to one event loop.
+    """Implements ports.Asker over HTTP/1.1. Belongs to one event loop.
 
     Answers are redacted with the proxy's key before anyone sees them, so that they can be
     compared with what the proxy captured.
     """
 
-    def __init__(self, stores: Mapping[Side, Store], redactor: Redactor, limits: Limits) -> None:
-        self._limits = limits
-        self._sides = {side: _SideAsker(limits) for side in Side}
-        self.use(stores, redactor)
+    def __init__(
+        self,
+        table: RoutingTable,
+        keys: Keys,
+        limits: Limits,
+        *,
+        base: Path = Path(),
+        secret: Callable[[str], str | None] = lambda _name: None,
+    ) -> None:
+        """Begin without connections.
 
-    def use(self, stores: Mapping[Side, Store], redactor: Redactor) -> None:
-        """Ask these stores from now on, and redact with this."""
-        self._urls = {side: store.url.rstrip("/") for side, store in stores.items()}
-        self._redactor = redactor
+        Args:
+            table: as for `use`.
+            keys: see there.
+            limits: of each side.
+            base: folder that relative names of certificate files start from.
+            secret: value of a variable in the environment, None when it is not set.
+
+        Raises:
+            AddressError: a store's URL is none.
+        """
+        self._keys = keys
+        self._limits = limits
+        self._secret = secret
+        self._sides = {side: _SideAsker(limits) for side in Side}
+        self._stores: Mapping[Side, Store] = table.stores
+        wire = ClientLimits(
+            timeout_s=limits.timeout_s, body_bytes=limits.body_bytes, idle=limits.concurrency
+        )
+        self._client = StoreClient(table.stores, wire, base)
+        self._use(table)
+
+    def use(self, table: RoutingTable) -> None:
+        """Ask this table's stores from now on, as whom it says."""
+        try:
+            self._client.use(table.stores)
+        except AddressError as exc:
+            log.error("%s; the stores before it are asked on", exc)  # noqa: TRY400 - a wrong file
+            return
+        for side, store in table.stores.items():
+            before = self._stores[side]
+            if (before.url, before.release) != (store.url, store.release):
+                self._sides[side].dry_runs = DryRuns()
+        self._use(table)
+
+    def _use(self, table: RoutingTable) -> None:
+        self._stores = table.stores
+        names = [key.name for key in table.shopper if key.kind is KeyKind.HEADER]
+        privacy = table.privacy
+        self._redactor = Redactor(self._keys.redaction, names, privacy.show, privacy.hide)
+        self._credentials = {one.name: one.shadow.credentials for one in table.domains}
 
     async def close(self) -> None:
         """Close every connection."""
-        for side in self._sides.values():
-            await side.session.close()
+        self._client.close()
 
     async def ask(self, side: Side, frame: Frame, *, dry_run: bool = False) -> Answer:
-        if dry_run or frame.method not in _READS:
-            raise AskError("dry_run_refused", "no side has proven that it can")
+        if not dry_run and frame.method not in READS:
+            raise AskError("dry_run_refused", f"a {frame.method} is only asked as a dry run")
         loss = unlike(frame.redaction, self._redactor.id)
         if loss is not None:
             raise AskError(loss, "its marks cannot be compared with those made here")
+        question = self._question(frame, dry_run=dry_run)
+        if dry_run:
+            await self._must_be_able(side, question)
+        answer = await self._asked(side, question)
+        headers = tuple(split_lines(answer.lines))
+        if dry_run:
+            self._must_have_honoured(side, headers)
+        return self._redacted(answer, headers)
+
+    def _question(self, frame: Frame, *, dry_run: bool) -> Question:
+        headers = shadow_headers(frame, *self._credentials_of(frame))
+        if dry_run:
+            headers.append((DRY_RUN_HEADER, "1"))
+        return Question(frame.method, frame.target, tuple(headers), frame.request_body)
+
+    def _credentials_of(self, frame: Frame) -> tuple[Headers, dict[str, str]]:
+        """What the frame brought sealed, and what the rules set.
+
+        Opened only here, to be sent: nothing of it is kept, logged or told.
+        """
+        credentials = self._credentials.get(frame.domain)
+        if credentials is None:
+            return (), {}
+        replaced = {}
+        for name, variable in credentials.replace:
+            value = self._secret(variable)
+            if value is None:
+                raise AskError("credentials_missing", f"the variable {variable} is not set")
+            replaced[name] = value
+        # A seal that was made under another table opens nothing that today's forbids.
+        if not credentials.forward or not frame.sealed:
+            return (), replaced
+        if self._keys.sealing is None:
+            raise AskError("credentials_missing", "there is no BANYAN_SEALING_KEY")
+        try:
+            found = opened(self._keys.sealing, frame.sealed, frame.domain, frame.request_id)
+        except SealError as exc:
+            raise AskError("credentials_missing", str(exc)) from exc
+        return found, replaced
+
+    async def _asked(self, side: Side, question: Question) -> StoreAnswer:
         asker = self._sides[side]
         async with asker.turns:
             if not asker.breaker.allows(_now_s()):
                 raise AskError("shadow_unreachable", f"{side} does not answer")
-            await asyncio.sleep(asker.pace.wait_s(_now_s()))
             try:
-                answer = await self._send(asker, self._url(side, frame), frame)
-            except AskError as exc:
-                _note(asker.breaker, exc.loss)
-                raise
-            except asyncio.CancelledError:
+                await asyncio.sleep(asker.pace.wait_s(_now_s()))
+                answer = await self._client.ask(side, question)
+            except NoAnswerError as exc:
+                _note(asker.breaker, exc.why)
+                raise AskError(_LOSSES[exc.why], str(exc)) from exc
+            except QuestionError as exc:
+                asker.breaker.abandoned()
+                raise AskError("request_invalid", str(exc)) from exc
+            except BaseException:
                 asker.breaker.abandoned()
                 raise
             asker.breaker.succeeded()
-        return self._redacted(answer)
+            return answer
 
-    def _url(self, side: Side, frame: Frame) -> URL:
-        try:
-            return URL(self._urls[side] + frame.target, encoded=True)
-        except ValueError as exc:
-            raise AskError("request_invalid", f"{frame.target!r} is no target") from exc
+    async def _must_be_able(self, side: Side, question: Question) -> None:
+        """Send no write to a side that has not proven that it takes writes back.
 
-    async def _send(self, asker: _SideAsker, url: URL, frame: Frame) -> Answer:
-        began_s = _now_s()
-        try:
-            async with asker.session.request(
-                frame.method,
-                url,
-                headers=shadow_headers(frame),
-                data=frame.request_body or None,
-                allow_redirects=False,
-            ) as response:
-                body = await self._read(response)
+        The question is OPTIONS at the write's own target: a store that knows nothing of
+        dry runs tells what it allows there, and changes nothing.
+        """
+        asker = self._sides[side]
+        async with asker.proving:
+            dry_runs = asker.dry_runs
+            ability = dry_runs.ability(_now_s())
+            if ability is Ability.UNKNOWN:
                 headers = tuple(
-                    (name.decode("latin-1"), value.decode("latin-1"))
-                    for name, value in response.raw_headers
+                    (name, "probe" if name == DRY_RUN_HEADER else value)
+                    for name, value in question.headers
+                    if name.lower() != "content-type"
                 )
-                elapsed_us = round((_now_s() - began_s) * 1_000_000)
-                return Answer(response.status, headers, body, elapsed_us)
-        except TimeoutError as exc:
-            raise AskError("shadow_timeout", "no answer in time") from exc
-        except aiohttp.ClientPayloadError as exc:
-            raise AskError("shadow_truncated", "the answer was cut off") from exc
-        except (aiohttp.InvalidURL, ValueError) as exc:
-            raise AskError("request_invalid", f"the request cannot be sent: {exc}") from exc
-        except (aiohttp.ClientError, OSError) as exc:
-            raise AskError("shadow_unreachable", f"no answer: {exc}") from exc
+                answer = await self._asked(side, Question("OPTIONS", question.target, headers))
+                can = _has_honoured(tuple(split_lines(answer.lines)))
+                dry_runs.proved(_now_s(), can=can)
+                ability = dry_runs.ability(_now_s())
+        if ability is not Ability.PROVEN:
+            raise AskError("dry_run_refused", f"{side} does not take writes back")
 
-    async def _read(self, response: aiohttp.ClientResponse) -> bytes:
-        parts: list[bytes] = []
-        size = 0
-        async for part in response.content.iter_any():
-            size += len(part)
-            if size > self._limits.body_bytes:
-                response.close()
-                raise AskError("shadow_truncated", "the answer is too long to compare")
-            parts.append(part)
-        return b"".join(parts)
+    def _must_have_honoured(self, side: Side, headers: Headers) -> None:
+        honoured = _has_honoured(headers)
+        if self._sides[side].dry_runs.ran(honoured=honoured):
+            log.error(
+                "%s answered a dry run without %s: %s; the write may have been made, and no"
+                " further one is sent until its release or address changes",
+                side,
+                DRY_RUN_HEADER,
+                HONOURED,
+            )
+        if not honoured:
+            raise AskError("dry_run_refused", f"{side} did not say that it took the write back")
 
-    def _redacted(self, answer: Answer) -> Answer:
+    def _redacted(self, answer: StoreAnswer, headers: Headers) -> Answer:
+        told = Answer(answer.status, headers, answer.body, answer.elapsed_us)
         try:
             body = self._redactor.body(
                 answer.body,
-                answer.header("content-type") or "",
-                answer.header("content-encoding") or "",
+                told.header("content-type") or "",
+                told.header("content-encoding") or "",
             )
         except OpaqueBodyError as exc:
             raise AskError("shadow_opaque", f"the answer cannot be redacted: {exc}") from exc
-        return Answer(
-            answer.status, self._redactor.headers(answer.headers), body, answer.elapsed_us
-        )
+        return Answer(answer.status, self._redactor.headers(headers), body, answer.elapsed_us)
 
 
-def shadow_headers(frame: Frame) -> list[tuple[str, str]]:
-    """The shopper's headers as the other side may see them, marked as a shadow.
-
-    What the proxy redacted is left out: a hash is no session. Codings that cannot be
-    compared are not offered. The forwarded headers are those that the live side got.
-    """
-    named = {
-        token.strip().lower()
-        for name, value in frame.request_headers
-        if name.lower() == "connection"
-        for token in value.split(",")
-    }
-    headers = [
-        (name, _codings(value) if name.lower() == "accept-encoding" else value)
-        for name, value in frame.request_headers
-        if name.lower() not in _HOP_BY_HOP
-        and name.lower() not in named
-        and name.lower() != SHADOW_HEADER
-        and not is_redacted(value)
-    ]
-    present = {name.lower(): value for name, value in headers}
-    defaults = {
-        "X-Forwarded-Host": present.get("host", ""),
-        "X-Forwarded-Proto": "http",
-        "X-Request-ID": frame.request_id,
-    }
-    headers += [
-        (name, value) for name, value in defaults.items() if value and name.lower() not in present
-    ]
-    return [*headers, ("X-Banyan-Shadow", frame.request_id)]
+def _has_honoured(headers: Headers) -> bool:
+    name = DRY_RUN_HEADER.lower()
+    said = [value.strip().lower() for key, value in headers if key.lower() == name]
+    return said == [HONOURED]
 
 
-def _codings(value: str) -> str:
-    offered = (part.strip() for part in value.split(","))
-    kept = [part for part in offered if part.partition(";")[0].strip().lower() in _READ_CODINGS]
-    return ", ".join(kept) or "identity"
-
-
-def _note(breaker: Breaker, loss: str) -> None:
-    if loss in ("shadow_timeout", "shadow_unreachable"):
+def _note(breaker: Breaker, why: NoAnswer) -> None:
+    if why in (NoAnswer.TIMEOUT, NoAnswer.UNREACHABLE):
         breaker.failed(_now_s())
-    elif loss == "shadow_truncated":
-        breaker.succeeded()
     else:
-        breaker.abandoned()
+        breaker.succeeded()
 
 
 def _now_s() -> float:

@@ -26,12 +26,13 @@ from shadow_compare.core.replay import (
     once_each,
     summary,
 )
-from shadow_compare.edge.asker import HttpAsker, Limits
-from shadow_compare.edge.runner import WallClock, redactor_of
+from shadow_compare.edge.asker import HttpAsker, Keys, Limits
+from shadow_compare.edge.runner import WallClock
 from shadow_compare.errors import NoSuchGroup
 from shadow_compare.ports import EvidenceReader, ProofStore
 from shadow_compare.service.replay import Replayer
 from shadow_compare.service.rulebook import Rulebook
+from shadow_compare.settings import secret_from_environment
 
 MOST = 5_000
 
@@ -91,7 +92,8 @@ async def replay(
 ) -> tuple[Replayed, ...]:
     """Ask both stores of the table. Both answers are new, so any key hides them alike."""
     clock = WallClock()
-    asker = HttpAsker(table.stores, redactor_of(secrets.token_bytes(32), table), limits)
+    keys = Keys(secrets.token_bytes(32), None)
+    asker = HttpAsker(table, keys, limits, secret=secret_from_environment)
     try:
         rulebook = Rulebook(table, clock.now_s())
         replayer = Replayer(rulebook, asker, clock, speed=speed, on_end=on_end)

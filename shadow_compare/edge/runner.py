@@ -11,19 +11,19 @@ from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from proxy.core import Redactor
 from proxy.errors import RoutingFileError
-from proxy.routing import KeyKind, RoutingTable
-from proxy.storage import redaction_key
-from proxy.storage.runs import KEY_FILE
+from proxy.routing import RoutingTable
+from proxy.storage import redaction_key, sealing_key
+from proxy.storage.runs import KEY_FILE, SEALING_FILE
 from proxy.storage.tables import TableWatcher
-from shadow_compare.edge.asker import HttpAsker, Limits
+from shadow_compare.edge.asker import HttpAsker, Keys, Limits
 from shadow_compare.edge.bus_place import BusPlace
 from shadow_compare.edge.metrics import PrometheusMeter, serve_metrics
 from shadow_compare.edge.spool import SpoolSource
 from shadow_compare.errors import BusUnavailable, CompareError, EvidenceUnavailable
 from shadow_compare.ports import EvidenceWriter, FrameSource
 from shadow_compare.service.comparer import Comparer, Gear
+from shadow_compare.settings import secret_from_environment
 
 IDLE_S = 0.2
 KEEP_S = 30 * 24 * 3600.0
@@ -44,6 +44,7 @@ class Job:
         listen: host and port for metrics, or None.
         max_age_s: older exchanges are lost as stale.
         keep_s: how long examples, pairs and journals are kept.
+        sealing_key: of sealed credentials; None when it lies in the spool.
     """
 
     config: Path
@@ -55,6 +56,7 @@ class Job:
     keep_s: float = KEEP_S
     once: bool = False
     listen: tuple[str, int] | None = None
+    sealing_key: bytes | None = None
 
 
 class WallClock:
@@ -91,7 +93,7 @@ async def run(job: Job, writer: EvidenceWriter) -> None:
             if job.listen is not None:
                 port = await stack.enter_async_context(serve_metrics(meter, *job.listen))
                 log.info("metrics at http://%s:%d/metrics", job.listen[0], port)
-            key = await _key(job)
+            keys = Keys(await _key(job), await asyncio.to_thread(_sealing_key, job))
             try:
                 source = await _source(job, writer, stack, stop)
             except BusUnavailable:
@@ -99,13 +101,19 @@ async def run(job: Job, writer: EvidenceWriter) -> None:
                     raise
                 return
             stack.push_async_callback(source.close)
-            asker = HttpAsker(table.stores, redactor_of(key, table), job.limits)
+            asker = HttpAsker(
+                table,
+                keys,
+                job.limits,
+                base=job.config.parent,
+                secret=secret_from_environment,
+            )
             stack.push_async_callback(asker.close)
             gear = Gear(source, writer, asker, WallClock(), meter)
             comparer = Comparer(gear, table, max_age_s=job.max_age_s)
 
             def use(new: RoutingTable) -> None:
-                asker.use(new.stores, redactor_of(key, new))
+                asker.use(new)
                 comparer.use(new)
                 log.info("judging by table %s", new.revision)
 
@@ -145,6 +153,15 @@ async def _key(job: Job) -> bytes:
             f"a spool of its that holds {KEY_FILE}"
         )
     return await asyncio.to_thread(redaction_key, job.spool)
+
+
+def _sealing_key(job: Job) -> bytes | None:
+    """None where frames come over a bus and nobody gave the key: what is sealed stays so."""
+    if job.sealing_key is not None:
+        return job.sealing_key
+    if job.bus is not None and not (job.spool / SEALING_FILE).exists():
+        return None
+    return sealing_key(job.spool)
 
 
 async def _go_round(comparer: Comparer, stop: asyncio.Event, *, once: bool) -> None:
@@ -214,9 +231,3 @@ def stop_on_signals() -> Iterator[asyncio.Event]:
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
-
-
-def redactor_of(key: bytes, table: RoutingTable) -> Redactor:
-    """What hides in answers the same as the proxy hides in captures."""
-    headers = [key.name for key in table.shopper if key.kind is KeyKind.HEADER]
-    return Redactor(key, headers, table.privacy.show, table.privacy.hide)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from proxy.routing import RoutingTable, Side
 from proxy.storage import redaction_key
-from shadow_compare.edge.asker import HttpAsker, Limits
-from shadow_compare.edge.runner import WallClock, redactor_of
+from shadow_compare.edge.asker import HttpAsker, Keys, Limits
+from shadow_compare.edge.runner import WallClock
 from shadow_compare.errors import CompareError
 from shadow_compare.ports import Asker, ProofStore
 from shadow_compare.service.calibrating import Survey, Surveyor, bare_judges, requests_of
 from shadow_compare.service.proving import Tick
+from shadow_compare.settings import secret_from_environment
 
 
 class NothingRecorded(CompareError):
@@ -40,9 +41,11 @@ class Wish:
 
 @asynccontextmanager
 async def open_asker(
-    table: RoutingTable, spool: Path, key: bytes | None, limits: Limits
+    table: RoutingTable, spool: Path, key: bytes | None, limits: Limits, base: Path = Path()
 ) -> AsyncIterator[Asker]:
     """An asker of the table's stores that redacts as the proxy does.
+
+    `base` is the folder that relative names of certificates start from.
 
     Raises:
         NothingRecorded: the redaction key is neither given nor in the spool.
@@ -51,7 +54,8 @@ async def open_asker(
         if not await asyncio.to_thread(spool.is_dir):
             raise NothingRecorded(f"there is no spool at {spool} with the key of the redaction")
         key = await asyncio.to_thread(redaction_key, spool)
-    asker = HttpAsker(table.stores, redactor_of(key, table), limits)
+    # A recorded request brings no sealed credentials; what rules set is set here too.
+    asker = HttpAsker(table, Keys(key, None), limits, base=base, secret=secret_from_environment)
     try:
         yield asker
     finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+import msgspec
+
 from proxy.core import is_redacted
 from proxy.core.frame import Frame
 from proxy.routing import Side
@@ -18,12 +20,20 @@ from shadow_compare.core.pairs import RecordedPair, exchange_of, recordable
 from shadow_compare.core.sampling import sample_of
 from shadow_compare.core.stake import Stake, stake_of
 from shadow_compare.core.verdict import Outcome, Verdict
+from shadow_compare.core.write_ladder import Way, headers_of_a_read
 from shadow_compare.errors import AskError, UnreadableError
 from shadow_compare.ports import Asker
 from shadow_compare.service.rulebook import Plan, Rulebook
 
 # Above this, judging may take milliseconds, and other answers' times would suffer.
 _LARGE_BYTES = 65_536
+_BADNESS: tuple[Outcome | None, ...] = (
+    Outcome.MATCH,
+    Outcome.ACCEPTED,
+    Outcome.INCOMPARABLE,
+    Outcome.BROKEN,
+    Outcome.MISMATCH,
+)
 _SHOWN_BYTES = 131_072
 
 
@@ -47,32 +57,116 @@ async def compare(frame: Frame, rulebook: Rulebook, asker: Asker, terms: Terms) 
     plan = rulebook.find(frame)
     if isinstance(plan, str):
         return _lost(frame, "", plan)
-    reason = _not_worth_asking(frame, rulebook, terms)
+    way = plan.way(frame)
+    reason = _not_worth_asking(frame, rulebook, terms, way)
     if reason is not None:
         return _lost(frame, plan.epoch, reason)
     try:
-        other, again = await _ask(frame, asker)
+        if way is Way.VERIFY:
+            return await _verified(frame, rulebook, asker, plan.epoch)
+        other, again = await _ask(frame, asker, way)
     except AskError as exc:
         return _lost(frame, plan.epoch, exc.loss)
+    return await _concluded(frame, plan, other, again)
+
+
+def second_look_s(judged: Judged, frame: Frame, rulebook: Rulebook) -> float | None:
+    """After how many seconds both sides are asked once more about a GET that differed."""
+    plan = rulebook.find(frame)
+    if judged.outcome is not Outcome.MISMATCH or isinstance(plan, str) or frame.method != "GET":
+        return None
+    return plan.shadow.recheck_s if plan.way(frame) is Way.READ else None
+
+
+async def look_again(judged: Judged, frame: Frame, rulebook: Rulebook, asker: Asker) -> Judged:
+    """Ask both sides once more. What is equal now is lost as skew: it was no match, and
+    from outside late data cannot be told from a defect that comes and goes. In any other
+    case the first verdict stands.
+    """
+    plan = rulebook.find(frame)
+    if isinstance(plan, str):
+        return judged
+    try:
+        live, other = await _both(frame, asker)
+    except AskError:
+        return judged
+    second = await _concluded(_answered(frame, live), plan, other, None)
+    if second.outcome in (Outcome.MATCH, Outcome.ACCEPTED):
+        return _lost(frame, plan.epoch, "skew")
+    return judged
+
+
+async def _verified(frame: Frame, rulebook: Rulebook, asker: Asker, epoch: str) -> Judged:
+    """Compare what both sides answer to the reads after a write. A frame that was counted
+    once comes to one end: that of the read that fared worst.
+    """
+    ends = []
+    for target, plan in rulebook.reads_after(frame):
+        read = msgspec.structs.replace(
+            frame,
+            method="GET",
+            target=target,
+            request_headers=headers_of_a_read(frame.request_headers),
+            request_body=b"",
+        )
+        live, other = await _both(read, asker)
+        ends.append(await _concluded(_answered(read, live), plan, other, None))
+    if not ends:
+        return _lost(frame, epoch, "nothing_to_verify")
+    return max(ends, key=lambda end: _BADNESS.index(end.outcome))
+
+
+async def _both(frame: Frame, asker: Asker) -> tuple[Answer, Answer]:
+    """The live side's answer and the other's, asked together."""
+    live, other = await asyncio.gather(
+        asker.ask(Side(frame.side), frame),
+        asker.ask(Side(frame.shadow), frame),
+        return_exceptions=True,
+    )
+    if isinstance(live, BaseException):
+        raise live
+    if isinstance(other, BaseException):
+        raise other
+    return live, other
+
+
+def _answered(frame: Frame, live: Answer) -> Frame:
+    return msgspec.structs.replace(
+        frame,
+        status=live.status,
+        headers=live.headers,
+        body=live.body,
+        elapsed_us=live.elapsed_us,
+    )
+
+
+async def _concluded(frame: Frame, plan: Plan, other: Answer, again: Answer | None) -> Judged:
     exchange = exchange_of(frame, other, again)
     if len(frame.body) + len(other.body) > _LARGE_BYTES:
         return await asyncio.to_thread(_conclude, frame, plan, exchange, other)
     return _conclude(frame, plan, exchange, other)
 
 
-def _not_worth_asking(frame: Frame, rulebook: Rulebook, terms: Terms) -> str | None:
+def _not_worth_asking(frame: Frame, rulebook: Rulebook, terms: Terms, way: Way) -> str | None:
     at_s = frame.at_us / 1_000_000
     if at_s < terms.oldest_s:
         return "stale"
     if at_s < terms.stores_since_s and frame.revision != rulebook.table.revision:
         return "other_release"
-    if is_redacted(frame.target) or b"[hmac:" in frame.request_body:
+    if way is Way.NONE:
+        return "write_not_asked"
+    # A write that is verified is not sent, so its body may hold what it likes.
+    is_body_sent = way is not Way.VERIFY
+    if is_redacted(frame.target) or (is_body_sent and b"[hmac:" in frame.request_body):
         return "redacted_request"
     return None
 
 
-async def _ask(frame: Frame, asker: Asker) -> tuple[Answer, Answer | None]:
+async def _ask(frame: Frame, asker: Asker, way: Way) -> tuple[Answer, Answer | None]:
     shadow, live = Side(frame.shadow), Side(frame.side)
+    if way is Way.DRY_RUN:
+        # Never asked of the live side again: there it would be a second write.
+        return await asker.ask(shadow, frame, dry_run=True), None
     if not frame.noise:
         return await asker.ask(shadow, frame), None
     other, again = await asyncio.gather(
@@ -102,10 +196,18 @@ def _conclude(frame: Frame, plan: Plan, exchange: Exchange, other: Answer) -> Ju
         finding=finding,
         timings=(_live(frame), Timing(frame.shadow, "shadow", other.elapsed_us)),
         noise=_noise(plan.judge, exchange),
-        pair=RecordedPair(frame, other, verdict.outcome) if recordable(frame, other) else None,
+        pair=_pair(frame, other, verdict),
         used=_used(plan, verdict),
         sample=sample_of(frame, exchange.legacy.status, plan.core_share_bp),
     )
+
+
+def _pair(frame: Frame, other: Answer, verdict: Verdict) -> RecordedPair | None:
+    if not recordable(frame, other):
+        return None
+    # What was sealed was for sending, and is not kept.
+    kept = msgspec.structs.replace(frame, sealed=b"") if frame.sealed else frame
+    return RecordedPair(kept, other, verdict.outcome)
 
 
 def _used(plan: Plan, verdict: Verdict) -> tuple[str, ...]:

@@ -14,10 +14,11 @@ from shadow_compare.core.batch import Batch, Checkpoint, Judged
 from shadow_compare.core.pace import next_batch
 from shadow_compare.errors import EvidenceUnavailable
 from shadow_compare.ports import Asker, EvidenceWriter, FrameSource, RunState
-from shadow_compare.service.compare import Terms, compare
+from shadow_compare.service.compare import Terms, compare, look_again, second_look_s
 from shadow_compare.service.rulebook import Rulebook
 
 HEARTBEAT_S = 1.0
+MOST_PAUSE_S = 30.0
 _RETRY_S = 1.0
 
 log = logging.getLogger(__name__)
@@ -115,11 +116,15 @@ class Comparer:
         runs = await self._source.runs()
         taken = await self._source.read(self._batch_size)
         closed = self._ended(runs, taken)
+        frames = [frame for _, frame in taken]
+        await self._wait_until_due(frames)
         began_s = self._clock.tick_s()
-        judged = await self._judge([frame for _, frame in taken])
+        judged = await self._judge(frames)
         if taken:
+            # Pauses that a domain asks for say nothing of how fast the other side is.
             took_s = self._clock.tick_s() - began_s
             self._batch_size = next_batch(self._batch_size, took_s)
+        judged = await self._look_again(frames, judged)
         now_s = self._clock.now_s()
         quiet = not judged and not closed and not self._announce
         if quiet and self._clock.tick_s() - self._stored_s < HEARTBEAT_S:
@@ -154,6 +159,36 @@ class Comparer:
                 for frame in frames
             ]
         return [task.result() for task in tasks]
+
+    async def _wait_until_due(self, frames: Sequence[Frame]) -> None:
+        """Let the last frame's pause pass. Those of a comparer that is behind are long over."""
+        due_s = max(map(self._rulebook.due_s, frames), default=0.0)
+        pause_s = min(due_s - self._clock.now_s(), MOST_PAUSE_S)
+        if pause_s > 0:
+            await self._clock.sleep(pause_s)
+
+    async def _look_again(self, frames: Sequence[Frame], judged: list[Judged]) -> list[Judged]:
+        """Ask once more about what differed, all of the batch after one pause.
+
+        Not while the comparer is behind: these pauses would keep it there, and a mismatch
+        that stands as it is errs on the safe side.
+        """
+        rulebook = self._rulebook
+        wanted = {
+            n: pause_s
+            for n, (frame, one) in enumerate(zip(frames, judged, strict=True))
+            if (pause_s := second_look_s(one, frame, rulebook)) is not None
+        }
+        oldest_s = min((frame.at_us / 1_000_000 for frame in frames), default=0.0)
+        if not wanted or self._clock.now_s() - oldest_s > self._max_age_s / 2:
+            return judged
+        await self._clock.sleep(max(wanted.values()))
+        async with asyncio.TaskGroup() as group:
+            tasks = {
+                n: group.create_task(look_again(judged[n], frames[n], rulebook, self._asker))
+                for n in wanted
+            }
+        return [tasks[n].result() if n in tasks else one for n, one in enumerate(judged)]
 
     def _ended(
         self, runs: Mapping[str, RunState], taken: Sequence[tuple[Checkpoint, Frame]]

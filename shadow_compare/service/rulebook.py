@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from proxy.core.frame import Frame
-from proxy.routing import Domain, Route, RoutingTable, Side, ValueRule
+from proxy.routing import Domain, Route, RoutingTable, ShadowPolicy, Side, ValueRule
 from shadow_compare.core.epoch import epoch_of, rules_in_force
 from shadow_compare.core.judge import Judge
 from shadow_compare.core.rule_use import rule_id
 from shadow_compare.core.rules import rules_of
 from shadow_compare.core.stake import rule_for
+from shadow_compare.core.write_ladder import Way, bound, filled, way_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,14 +25,28 @@ class Plan:
         releases: what runs on legacy and on the core; "" where the table does not say.
         value: where the money of the route stands, if a rule says so.
         core_share_bp: of the domain, in stage canary.
+        route: whose frames these are.
+        shadow: how its domain is mirrored.
     """
 
     epoch: str
     judge: Judge
     rule_ids: Mapping[str, tuple[str, ...]]
     core_share_bp: int
+    route: Route
+    shadow: ShadowPolicy
     releases: tuple[str, str] = ("", "")
     value: ValueRule | None = None
+
+    def way(self, frame: Frame) -> Way:
+        """How the other side may be asked about a frame."""
+        return way_of(frame.method, self.route, self.shadow, Side(frame.shadow))
+
+    def pause_s(self, frame: Frame) -> float:
+        """How long after the live answer the other side is asked at the earliest."""
+        if self.way(frame) is Way.VERIFY:
+            return max((read.after_s for read in self.shadow.verify), default=0.0)
+        return self.shadow.after_s
 
 
 class Rulebook:
@@ -61,6 +76,11 @@ class Rulebook:
             domain.name: tuple(rule_id(rule) for rule in rules_in_force(domain, self.day))
             for domain in table.domains
         }
+        self._reads = {
+            (domain, plan.route.path): plan
+            for (domain, _), plan in self._plans.items()
+            if "GET" in plan.route.methods
+        }
         self._domains = {domain.name for domain in table.domains}
 
     def find(self, frame: Frame) -> Plan | str:
@@ -80,6 +100,25 @@ class Rulebook:
             KeyError: the table has no such route.
         """
         return self._plans[domain, route].judge
+
+    def reads_after(self, frame: Frame) -> tuple[tuple[str, Plan], ...]:
+        """What is read after a write: targets, each with the plan that judges its answers."""
+        plan = self.find(frame)
+        if isinstance(plan, str):
+            return ()
+        values = bound(plan.route.path, frame.target)
+        found = []
+        for read in plan.shadow.verify:
+            path = None if values is None else filled(read.read, values)
+            judging = self._reads.get((frame.domain, read.read))
+            if path is not None and judging is not None:
+                found.append((path, judging))
+        return tuple(found)
+
+    def due_s(self, frame: Frame) -> float:
+        """When a frame may be asked about at the earliest, seconds since 1970."""
+        plan = self.find(frame)
+        return frame.at_us / 1_000_000 + (0.0 if isinstance(plan, str) else plan.pause_s(frame))
 
     def holds(self, now_s: float) -> bool:
         """Whether it is still the day that decided which rules have expired."""
@@ -104,4 +143,4 @@ def _plan(domain: Domain, route: Route, epoch: str, today: date, releases: tuple
     compared = domain.compare
     judge = Judge(compared.headers, rules, compared.cookies, compared.cookie_values)
     value = rule_for(compared.values, route.path)
-    return Plan(epoch, judge, ids, domain.core_share_bp, releases, value)
+    return Plan(epoch, judge, ids, domain.core_share_bp, route, domain.shadow, releases, value)

@@ -205,7 +205,7 @@ def test_the_defaults_of_the_proxys_settings_are_those_of_the_code() -> None:
     fields = {name.upper(): field.default for name, field in ProxySettings.model_fields.items()}
     plain = {name: value for name, value in fields.items() if isinstance(value, int | float)}
 
-    assert told.keys() == fields.keys() - {"VAR", "REDACTION_KEY", "LOG_LEVEL"}
+    assert told.keys() == fields.keys() - {"VAR", "REDACTION_KEY", "SEALING_KEY", "LOG_LEVEL"}
     assert {name: float(told[name]) for name in plain} == plain
 
 
