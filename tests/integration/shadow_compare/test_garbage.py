@@ -64,8 +64,8 @@ GARBAGE: dict[str, tuple[Callable[[], Iterator[bytes]], str | None]] = {
     "bomb": (lambda: whole(BOMB, JSON, "Content-Encoding: gzip"), "shadow_opaque"),
     "huge": (huge, "shadow_truncated"),
     "drip": (drip, "shadow_timeout"),
-    "no http": (lambda: iter([b"\x00\xff garbage\r\n\r\n"]), "shadow_unreachable"),
-    "head": (endless_head, "shadow_unreachable"),
+    "no http": (lambda: iter([b"\x00\xff garbage\r\n\r\n"]), "shadow_truncated"),
+    "head": (endless_head, "shadow_truncated"),
 }
 
 
