@@ -42,6 +42,7 @@ MODULES = (
     "proxy.core.plain",
     "proxy.core.redaction",
     "proxy.core.sensitive",
+    "proxy.core.store_head",
     "proxy.core.shapes",
     "proxy.edge.capture",
     "proxy.edge.captured",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from proxy.core.head import Request, drop_cookies
+from proxy.core.head import Request
+from proxy.core.store_head import drop_cookies
 from proxy.edge.context import Context
 from proxy.routing import (
     COOKIE_NAMES,

@@ -11,15 +11,9 @@ from typing import Final, cast
 
 from proxy.core.address import is_trusted
 from proxy.core.framing import Body, ChunkedBody, FramingError, LengthBody
-from proxy.core.head import (
-    Fields,
-    RefusedError,
-    Request,
-    asker_lines,
-    check_beginning,
-    read_request,
-)
+from proxy.core.head import Fields, RefusedError, Request, check_beginning, read_request
 from proxy.core.problem import problem_answer
+from proxy.core.store_head import asker_lines
 from proxy.edge.context import Context
 from proxy.edge.counters import REFUSED
 from proxy.edge.exchange import Exchange

@@ -12,8 +12,8 @@ from proxy.core.answer import Answer, Framing, client_head, switching_head
 from proxy.core.breaker import FAILING_STATUSES
 from proxy.core.fields import FieldError, passed_trailers
 from proxy.core.framing import chunk, last_chunk
-from proxy.core.head import store_head
 from proxy.core.retry import IDEMPOTENT_METHODS, may_retry
+from proxy.core.store_head import store_head
 from proxy.edge.choice import (
     ticket_line,
 )

@@ -10,9 +10,10 @@ from typing import Final
 import msgspec
 
 from proxy.core.answer import Answer, Framing
-from proxy.core.head import Request, retarget
+from proxy.core.head import Request
 from proxy.core.hold import HoldEnd
 from proxy.core.retry import SAFE_METHODS, may_fall_back
+from proxy.core.store_head import retarget
 from proxy.edge.asking import Asking
 from proxy.edge.choice import LookAhead, Operation, choose, hide_ticket, look_ahead
 from proxy.edge.context import Context

@@ -25,15 +25,9 @@ from proxy.core.fields import (
     read_field,
     split_lines,
 )
-from proxy.core.head import (
-    RefusedError,
-    Request,
-    asker_lines,
-    check_beginning,
-    read_request,
-    store_head,
-)
+from proxy.core.head import RefusedError, Request, check_beginning, read_request
 from proxy.core.limits import Limits
+from proxy.core.store_head import asker_lines, store_head
 
 Fields = list[tuple[bytes, bytes]]
 
