@@ -15,6 +15,10 @@ class CannotRead(CutoverError):
     """A file of the applied state cannot be read."""
 
 
+class RelativeFiles(CutoverError):
+    """A table names files by relative paths, which mean others once it is in force."""
+
+
 class CannotWrite(CutoverError):
     """A file of the applied state cannot be written. Nothing came into force."""
 

@@ -280,9 +280,13 @@ def _table(config: Path | None) -> RoutingTable:
     from proxy.storage.tables import load_routing
 
     try:
-        return load_routing(config or _settings().var / "applied.yaml")
+        return load_routing(_table_file(config))
     except RoutingFileError as exc:
         _fail(str(exc))
+
+
+def _table_file(config: Path | None) -> Path:
+    return config or _settings().var / "applied.yaml"
 
 
 def _address(listen: str | None) -> tuple[str, int] | None:

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shadow_compare.cli import AsJson, Config, Database, _fail, _print_json, _settings, _table
+from shadow_compare.cli import (
+    AsJson,
+    Config,
+    Database,
+    _fail,
+    _print_json,
+    _settings,
+    _table,
+    _table_file,
+)
 
 if TYPE_CHECKING:
     from proxy.routing import RoutingTable
@@ -80,8 +89,10 @@ def replay(
             _stored(database or settings.evidence_url(), table, fingerprint or span)
         )
         bar, advance = progress_bar(len(recorded))
+        base = _table_file(config).parent
         with bar:
-            found = asyncio.run(run(recorded, table, limits, speed=_FACTOR[speed], on_end=advance))
+            work = run(recorded, table, limits, base=base, speed=_FACTOR[speed], on_end=advance)
+            found = asyncio.run(work)
     except CompareError as exc:
         _fail(str(exc))
     if as_json:

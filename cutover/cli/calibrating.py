@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -64,12 +65,13 @@ def calibrate(
 
     if write is not None and not owner:
         raise CutoverError("a rule needs somebody who answers for it: --owner TEAM")
-    table = load_routing(config or settings_of().var / "applied.yaml")
+    file = config or settings_of().var / "applied.yaml"
+    table = load_routing(file)
     if domain not in {one.name for one in table.domains}:
         raise CutoverError(f"the table has no domain {domain}")
     sides = tuple(Side) if side is Which.BOTH else (Side(side.value),)
     wish = Wish(domain, sides, requests, spacing)
-    surveys = _run(wish, table, database, spool)
+    surveys = _run(wish, table, _Places(file.parent, database, spool))
     drifts = [drift for survey in surveys for drift in survey.drifts]
     found = proposals(drifts)
     if as_json:
@@ -85,9 +87,16 @@ def calibrate(
         raise CutoverError("no request was answered twice; are the stores up?")
 
 
-def _run(
-    wish: Wish, table: RoutingTable, database: str | None, spool: Path | None
-) -> tuple[Survey, ...]:
+@dataclass(frozen=True, slots=True)
+class _Places:
+    """Where things are; None takes the settings' word. `table` is the table's folder."""
+
+    table: Path
+    database: str | None
+    spool: Path | None
+
+
+def _run(wish: Wish, table: RoutingTable, places: _Places) -> tuple[Survey, ...]:
     import asyncio
 
     from shadow_compare.app import open_proof
@@ -106,12 +115,13 @@ def _run(
 
     async def run() -> tuple[Survey, ...]:
         async with (
-            open_proof(database or settings.evidence_url()) as store,
+            open_proof(places.database or settings.evidence_url()) as store,
             open_asker(
                 table,
-                spool or settings.var / "spool",
+                places.spool or settings.var / "spool",
                 key.get_secret_value().encode() if key else None,
                 limits,
+                places.table,
             ) as asker,
         ):
             with bar(f"calibrating {wish.domain}", None) as tick:

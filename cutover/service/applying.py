@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from cutover.core.gate import Judgement, judge
 from cutover.core.plan import Plan, gates_asked, make_plan, steps_to_judge
 from cutover.core.revision import Entry, Evidence, Revision, RevisionKind
-from cutover.errors import CannotWrite, Conflict, CutoverError
+from cutover.errors import CannotWrite, Conflict, CutoverError, RelativeFiles
 from cutover.service.books import Books
 from cutover.service.gathering import OpenEvidence, gather
 from cutover.service.in_force import InForce, look
+from proxy.routing import RoutingTable
 from proxy.storage.tables import parse_routing
 
 _WAIT_S = 10.0
@@ -40,9 +42,11 @@ async def prepare(
 
     Raises:
         RoutingFileError: the file has problems.
+        RelativeFiles: it names files that would be others once it is in force.
         CannotRead: what is in force cannot be read.
     """
     table = parse_routing(desired, file)
+    _refuse_relative_files(table, Path(file), Path(books.applied.name))
     in_force = look(books.applied, books.ledger)
     steps = steps_to_judge(table, in_force.table)
     findings = await gather(open_evidence, steps)
@@ -90,6 +94,22 @@ def commit(books: Books, prepared: Prepared, *, actor: str, reason: str) -> Revi
                 books.ledger.withdraw(revision)
                 raise
     return revision
+
+
+def _refuse_relative_files(table: RoutingTable, file: Path, applied: Path) -> None:
+    """Whoever reads the table in force takes relative names from its folder, not the file's.
+
+    Names are not rewritten: what is in force is byte for byte what the plan was made from.
+    """
+    found = [
+        f'{file}: stores.{side}.tls.{key}: "{name}" is relative, and in force it would be looked'
+        f" for in {applied.parent}; write {file.absolute().parent / name}"
+        for side, store in table.stores.items()
+        for key, name in store.tls.files
+        if not Path(name).is_absolute()
+    ]
+    if found:
+        raise RelativeFiles("; ".join(found))
 
 
 def _refuse_if_moved(books: Books, seen: InForce) -> None:

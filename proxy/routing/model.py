@@ -107,6 +107,12 @@ class StoreTls:
     key: str | None = None
     server_name: str | None = None
 
+    @property
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """Key and name of each file that is given."""
+        given = (("ca", self.ca), ("certificate", self.certificate), ("key", self.key))
+        return tuple((key, name) for key, name in given if name is not None)
+
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:

@@ -6,6 +6,7 @@ import secrets
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -87,13 +88,17 @@ async def replay(
     table: RoutingTable,
     limits: Limits,
     *,
+    base: Path,
     speed: float | None,
     on_end: Callable[[Replayed], None],
 ) -> tuple[Replayed, ...]:
-    """Ask both stores of the table. Both answers are new, so any key hides them alike."""
+    """Ask both stores of the table. Both answers are new, so any key hides them alike.
+
+    `base` is the folder that relative names of certificates start from.
+    """
     clock = WallClock()
     keys = Keys(secrets.token_bytes(32), None)
-    asker = HttpAsker(table, keys, limits, secret=secret_from_environment)
+    asker = HttpAsker(table, keys, limits, base=base, secret=secret_from_environment)
     try:
         rulebook = Rulebook(table, clock.now_s())
         replayer = Replayer(rulebook, asker, clock, speed=speed, on_end=on_end)

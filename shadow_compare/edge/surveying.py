@@ -41,7 +41,7 @@ class Wish:
 
 @asynccontextmanager
 async def open_asker(
-    table: RoutingTable, spool: Path, key: bytes | None, limits: Limits, base: Path = Path()
+    table: RoutingTable, spool: Path, key: bytes | None, limits: Limits, base: Path
 ) -> AsyncIterator[Asker]:
     """An asker of the table's stores that redacts as the proxy does.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import ssl
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -43,17 +44,19 @@ class SmallStore:
 
 
 @asynccontextmanager
-async def small_store(answer: Handler) -> AsyncIterator[SmallStore]:
-    """Serve a store on loopback."""
+async def small_store(
+    answer: Handler, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[SmallStore]:
+    """Serve a store on loopback, behind TLS where a context is given."""
     store = SmallStore(answer)
     app = web.Application()
     app.router.add_route("*", "/{tail:.*}", store.handle)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls)
         await site.start()
-        store.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+        store.url = f"{'https' if tls else 'http'}://127.0.0.1:{runner.addresses[0][1]}"
         yield store
     finally:
         await runner.cleanup()
@@ -93,6 +96,13 @@ domains:
     compare: {{headers: [content-type], rules: {rules}}}
 """
     )
+    return path
+
+
+def trusting(path: Path, url: str, ca: str) -> Path:
+    """Have a table trust an authority's file for one of its stores."""
+    text = path.read_text()
+    path.write_text(text.replace(f'url: "{url}"', f'url: "{url}", tls: {{ca: "{ca}"}}'))
     return path
 
 

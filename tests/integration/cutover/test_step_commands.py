@@ -284,6 +284,19 @@ def test_what_is_not_there_gets_one_line(shop: Shop) -> None:
     assert "Nothing is in force yet" in shop.run("status").stdout
 
 
+def test_a_certificate_that_would_be_another_file_in_force_stops_plan_and_apply(
+    shop: Shop,
+) -> None:
+    url = 'core: {url: "http://b"}'
+    shop.write(table("legacy").replace(url, 'core: {url: "https://b", tls: {ca: ca.pem}}'))
+
+    told = [shop.run(*words, ends_with=1).stderr for words in (("plan",), ("apply", "--yes"))]
+
+    wanted = 'routing.yaml: stores.core.tls.ca: "ca.pem" is relative, and in force it would be'
+    assert all(wanted in one and f"write {shop.folder}/ca.pem" in one for one in told)
+    assert not (shop.var / "applied.yaml").exists()
+
+
 def test_apply_does_not_ask_where_nobody_can_answer(shop: Shop) -> None:
     shop.write(table("legacy"))
 

@@ -17,7 +17,8 @@ import pytest
 from aiohttp import web
 
 from proxy.storage.tables import load_routing
-from tests.support.stores import SmallStore, Worker, banyan, routing, small_store
+from tests.integration.proxy.certificates import Authority
+from tests.support.stores import SmallStore, Worker, banyan, routing, small_store, trusting
 
 pytestmark = pytest.mark.integration
 
@@ -83,8 +84,11 @@ async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
         asked[item] += 1
         return web.json_response(answered(item, asked[item]))
 
-    async with small_store(restless) as legacy, small_store(restless) as core:
+    tls = Authority(tmp_path).issue("store").server()
+    async with small_store(restless, tls) as legacy, small_store(restless) as core:
+        # The certificate is named from the table's folder, which is not where commands run.
         table = routing(tmp_path / "routing.yaml", legacy.url, core.url, rules=RULES)
+        trusting(table, legacy.url, "ca.pem")
         worker = Worker(tmp_path / "spool", "20261122T000000-1-aaaaaa")
         headers = (("Content-Type", "application/json; charset=utf-8"),)
         for item in range(12):

@@ -19,8 +19,9 @@ from shadow_compare.service.rulebook import day_of
 from shadow_compare.storage.engine import parse, writer_engine
 from shadow_compare.storage.schema import migrate
 from shadow_compare.storage.writer import SqlEvidenceWriter
+from tests.integration.proxy.certificates import Authority
 from tests.support.comparing import DETAIL, NOW_S, finding, judged
-from tests.support.stores import routing, small_store
+from tests.support.stores import routing, small_store, trusting
 
 pytestmark = pytest.mark.integration
 
@@ -35,8 +36,11 @@ async def test_a_group_is_asked_again_of_both_sides_and_the_exit_code_tells(
         return web.json_response({"price": "1.00" if request.query["q"] == "1" else "1.01"})
 
     url = f"sqlite+aiosqlite:///{tmp_path}/evidence.sqlite3"
-    async with small_store(legacy) as old, small_store(core) as new:
+    tls = Authority(tmp_path).issue("store").server()
+    async with small_store(legacy, tls) as old, small_store(core) as new:
+        # Named from the table's folder, which is not where the command runs.
         table = routing(tmp_path / "applied.yaml", old.url, new.url)
+        trusting(table, old.url, "ca.pem")
         await _store(url, table)
 
         async def replay(*words: str) -> tuple[int, str]:

@@ -13,7 +13,7 @@ import pytest
 
 from cutover.core.gate import Verdict
 from cutover.core.revision import Entry, Found, Revision, RevisionKind, chain_problems, from_json
-from cutover.errors import CannotWrite, Conflict, CutoverError
+from cutover.errors import CannotWrite, Conflict, CutoverError, RelativeFiles
 from cutover.ports import Draft
 from cutover.service.applying import Prepared, commit, prepare
 from cutover.service.books import Books
@@ -340,3 +340,38 @@ def test_drafts_of_dead_writers_are_swept(tmp_path: Path) -> None:
         draft.put_in_force(instead_of=None)
 
     assert [path.name for path in tmp_path.iterdir()] == ["applied.yaml"]
+
+
+RELATIVE = LEGACY.replace(
+    'core: {url: "http://b"}',
+    'core: {url: "https://b", tls: {ca: certs/ca.pem, key: k.pem, certificate: /etc/shop.pem}}',
+)
+
+
+async def test_a_certificate_named_from_the_files_folder_is_refused_with_the_way_out(
+    tmp_path: Path,
+) -> None:
+    books = books_in(tmp_path / "var")
+    work = prepare(
+        books, RELATIVE.encode(), f"{tmp_path}/routing.yaml", Opening(FakeEvidence()).how()
+    )
+
+    with pytest.raises(RelativeFiles) as refused:
+        await work
+
+    told = str(refused.value)
+    assert f'{tmp_path}/routing.yaml: stores.core.tls.ca: "certs/ca.pem" is relative' in told
+    assert f"looked for in {tmp_path}/var; write {tmp_path}/certs/ca.pem" in told
+    assert f"write {tmp_path}/k.pem" in told
+    assert "shop.pem" not in told
+    assert books.applied.read() is None
+
+
+async def test_a_certificate_of_the_whole_path_is_applied_as_it_is_written(tmp_path: Path) -> None:
+    books = books_in(tmp_path)
+    text = RELATIVE.replace("certs/", "/etc/certs/").replace("k.pem", "/etc/k.pem")
+
+    prepared = await planned(books, text)
+    commit(books, prepared, actor="op", reason="")
+
+    assert books.applied.read() == prepared.desired == text.encode()
