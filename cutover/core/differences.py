@@ -46,6 +46,7 @@ def domain_details(before: Domain, after: Domain) -> tuple[str, ...]:
         ("pilots", lambda domain: _pilots(domain.pilots)),
         ("shadow", lambda domain: _shadow(domain.shadow)),
         ("routes with effects", _effects),
+        ("pauses of routes", _pauses),
         ("compared headers", lambda domain: ", ".join(sorted(domain.compare.headers)) or "none"),
         ("value at risk", lambda domain: _values(domain.compare.values)),
         ("parity gate", gate_text),
@@ -78,6 +79,7 @@ def table_details(before: RoutingTable, after: RoutingTable) -> tuple[str, ...]:
         ("ambiguous paths", lambda table: table.ambiguous_paths),
         ("graphql limits", _graphql),
         ("ticket max_age", lambda table: spelled(table.ticket_max_age_s)),
+        ("privacy", _privacy),
     )
     for name, tell in settings:
         if tell(before) != tell(after):
@@ -111,6 +113,7 @@ def _unordered(domain: Domain) -> tuple[object, ...]:
         frozenset(_requests(domain)),
         domain.shadow,
         _effects(domain),
+        _pauses(domain),
         frozenset(domain.compare.headers),
         frozenset(domain.compare.cookies),
         frozenset(domain.compare.cookie_values),
@@ -180,6 +183,15 @@ def _effects(domain: Domain) -> str:
     return ", ".join(route.name for route in domain.routes if route.has_effects) or "none"
 
 
+def _pauses(domain: Domain) -> str:
+    told = [
+        f"{route.name} {spelled(route.pause_s) + ' after the live' if route.pause_s else 'at once'}"
+        for route in domain.routes
+        if route.pause_s is not None
+    ]
+    return ", ".join(sorted(told)) or "none"
+
+
 def _store(table: RoutingTable, side: Side) -> str:
     store = table.stores[side]
     parts: Mapping[str, object] = {
@@ -214,3 +226,10 @@ def _pin(domain: Domain) -> str:
 def _graphql(table: RoutingTable) -> str:
     limits = table.graphql
     return f"{limits.look_ahead_bytes} bytes, {limits.max_tokens} tokens"
+
+
+def _privacy(table: RoutingTable) -> str:
+    parts = {"show": table.privacy.show, "hide": table.privacy.hide}
+    return "; ".join(f"{name} {', '.join(sorted(it))}" for name, it in parts.items() if it) or (
+        "as usual"
+    )

@@ -215,6 +215,8 @@ class Route:
             None for any host.
         has_effects: a request of it does more than change the shop's own rows (mail,
             payment, tax, stock elsewhere), so it is mirrored like a write, reads too.
+        pause_s: least time between the live answer and the question to the other side;
+            None takes the domain's.
         name: methods, host, template and conditions, e.g. "GET /api/products/{id}/":
             stable, low in cardinality, used as a metric label.
     """
@@ -225,6 +227,7 @@ class Route:
     host: str | None = None
     conditions: Conditions = UNCONDITIONAL
     has_effects: bool = False
+    pause_s: float | None = None
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@ from proxy.routing.graphql import OperationType
 from proxy.routing.hosts import is_host_name
 from proxy.routing.model import Route
 from proxy.routing.nodes import ListNode, MapNode, Node, Scalar
+from proxy.routing.parse_pause import parse_pause
 from proxy.routing.paths import TemplateError, parse_template
 from proxy.routing.table import METHODS
 from proxy.routing.values import Reader, join, nearest, shown
@@ -24,6 +25,7 @@ _KEYS = (
     "content_type",
     "graphql",
     "effects",
+    "shadow",
 )
 _PLACES = {"headers": Place.HEADER, "cookies": Place.COOKIE, "query": Place.QUERY}
 _MEDIA_TYPE = re.compile(r"[a-z0-9!#$&^_.+-]+/[a-z0-9!#$&^_.+-]+", re.ASCII)
@@ -71,13 +73,24 @@ def _route(reader: Reader, domain: str, key: str, node: Node) -> Route | None:
     conditions = _conditions(reader, key, fields)
     if conditions.graphql is not None:
         _check_graphql_methods(reader, key, fields, methods)
+    pause_s = _pause_s(reader, f"{key}.shadow", fields.get("shadow"))
     if "path" not in fields:
         reader.missing(node.line, key, "path", 'Write path: "/api/products/{id}/".')
         return None
     path = _template(reader, f"{key}.path", fields["path"])
     if path is None or not methods:
         return None
-    return Route(domain, path, methods, host, conditions, _has_effects(reader, key, fields))
+    effects = _has_effects(reader, key, fields)
+    return Route(domain, path, methods, host, conditions, effects, pause_s)
+
+
+def _pause_s(reader: Reader, key: str, node: Node | None) -> float | None:
+    fields = None if node is None else reader.fields(node, key, ("when", "after"))
+    if node is None or fields is None:
+        return None
+    if isinstance(node, MapNode) and not node.entries:
+        reader.note(node.line, key, "An empty mapping says nothing.", "Write when: after_live.")
+    return parse_pause(reader, key, fields)[1]
 
 
 def _has_effects(reader: Reader, key: str, fields: dict[str, Node]) -> bool:

@@ -12,17 +12,15 @@ from proxy.routing.model import (
     ShopperKey,
     Stage,
     VerifyRead,
-    When,
     Writes,
 )
 from proxy.routing.nodes import Node, Scalar
+from proxy.routing.parse_pause import MOST_PAUSE_S, parse_pause
 from proxy.routing.parse_route import PlacedRoute
 from proxy.routing.paths import variables_of
 from proxy.routing.values import Reader, join, nearest, shown
 
 _KEYS = ("sample", "noise", "writes", "when", "after", "recheck", "credentials", "verify")
-_MOST_S = 30
-_USUAL_AFTER_S = 2.0
 _VERIFY_AFTER_S = 1.0
 _SAFE = frozenset(("GET", "HEAD", "OPTIONS"))
 _VARIABLE = re.compile(r"env:([A-Za-z_][A-Za-z0-9_]*)", re.ASCII)
@@ -44,11 +42,11 @@ def parse_shadow(
         for name in ("sample", "noise")
     )
     writes = _writes(reader, f"{key}.writes", fields, stage)
-    when, after_s = _when(reader, key, fields)
+    when, after_s = parse_pause(reader, key, fields)
     recheck_s = None
     if "recheck" in fields:
         place = f"{key}.recheck"
-        recheck_s = reader.duration(fields["recheck"], place, least_s=0.1, most_s=_MOST_S)
+        recheck_s = reader.duration(fields["recheck"], place, least_s=0.1, most_s=MOST_PAUSE_S)
     return ShadowPolicy(
         BASIS_POINTS if sample is None else sample,
         noise or 0,
@@ -69,19 +67,6 @@ def _writes(reader: Reader, key: str, fields: dict[str, Node], stage: Stage | No
         what = "In stage core the other side is legacy, and legacy cannot take a write back."
         reader.note(fields["writes"].line, key, what, "Write verify, or never.")
     return writes
-
-
-def _when(reader: Reader, key: str, fields: dict[str, Node]) -> tuple[When, float]:
-    when = When.PARALLEL
-    if "when" in fields:
-        when = reader.choice(fields["when"], f"{key}.when", When) or When.PARALLEL
-    if "after" not in fields:
-        return when, _USUAL_AFTER_S if when is When.AFTER_LIVE else 0.0
-    after_s = reader.duration(fields["after"], f"{key}.after", least_s=0.1, most_s=_MOST_S)
-    if when is not When.AFTER_LIVE:
-        what = "A pause means something only after the live answer."
-        reader.note(fields["after"].line, f"{key}.after", what, "Write when: after_live beside it.")
-    return when, after_s or 0.0
 
 
 def _credentials(reader: Reader, key: str, node: Node | None) -> Credentials:
@@ -179,7 +164,7 @@ def _verify_read(
         return None
     after_s: float | None = _VERIFY_AFTER_S if "after" not in fields else None
     if "after" in fields:
-        after_s = reader.duration(fields["after"], f"{key}.after", least_s=0.1, most_s=_MOST_S)
+        after_s = reader.duration(fields["after"], f"{key}.after", least_s=0.1, most_s=MOST_PAUSE_S)
     read = reader.text(fields["read"], f"{key}.read")
     if read is None or after_s is None:
         return None

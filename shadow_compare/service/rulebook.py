@@ -46,7 +46,8 @@ class Plan:
         """How long after the live answer the other side is asked at the earliest."""
         if self.way(frame) is Way.VERIFY:
             return max((read.after_s for read in self.shadow.verify), default=0.0)
-        return self.shadow.after_s
+        route_s = self.route.pause_s
+        return self.shadow.after_s if route_s is None else route_s
 
 
 class Rulebook:

@@ -18,6 +18,7 @@ from proxy.routing import (
     CompareRule,
     Domain,
     ParityGate,
+    Privacy,
     RoutingTable,
     ShopperKey,
     Side,
@@ -240,3 +241,23 @@ def test_no_step_forward_from_shadow_on_gets_by_without_a_pass(
     )
     is_free = before.stage is Stage.LEGACY and after.stage is Stage.SHADOW
     assert bool(found.refused) == (moved and not is_free)
+
+
+def test_a_pause_of_a_route_is_a_change_of_its_domain() -> None:
+    plain = domain("catalog", Stage.SHADOW, paths=("/a", "/b"))
+    one, two = plain.routes
+    slow = replace(plain, routes=(replace(one, pause_s=2.0), replace(two, pause_s=0.0)))
+
+    (change,) = plan_of(table(plain), table(slow)).changes
+
+    assert change.details == ("pauses of routes: none -> GET /a 2s after the live, GET /b at once",)
+    assert change.refusals == ()
+
+
+def test_a_change_of_what_is_hidden_is_told() -> None:
+    before = table(domain("catalog", Stage.SHADOW))
+    after = replace(before, privacy=Privacy(show=("name",), hide=("club", "badge")))
+
+    assert plan_of(before, after).details == ("privacy: as usual -> show name; hide badge, club",)
+    assert plan_of(after, before).details == ("privacy: show name; hide badge, club -> as usual",)
+    assert plan_of(after, replace(after, revision="other")).is_empty

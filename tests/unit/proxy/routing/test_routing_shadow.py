@@ -142,6 +142,36 @@ def test_a_pause_has_a_usual_length() -> None:
     assert shadow_of("{}") == ShadowPolicy()
 
 
+def pauses(said: str, domains: str = "{}") -> list[float | None]:
+    content = FILE.replace("SHADOW", domains).replace("[GET]}", f"[GET], shadow: {said}}}")
+    return [route.pause_s for route in parse_routing(content.encode(), "r.yaml").domains[0].routes]
+
+
+def test_a_route_may_have_a_pause_of_its_own_or_none() -> None:
+    assert pauses("{when: after_live, after: 5s}") == [5.0, None]
+    assert pauses("{when: after_live}") == [2.0, None]
+    assert pauses("{when: parallel}", "{when: after_live}") == [0.0, None]
+
+
+@pytest.mark.parametrize(
+    ("said", "place", "word"),
+    [
+        ("{}", "routes[0].shadow", "says nothing"),
+        ("{after: 5s}", "routes[0].shadow.after", "only after the live answer"),
+        ("{when: later}", "routes[0].shadow.when", "later"),
+        ("{when: after_live, after: 1h}", "routes[0].shadow.after", "out of bounds"),
+        ("{sample: 5%}", "routes[0].shadow.sample", "sample"),
+    ],
+)
+def test_a_pause_of_a_route_that_cannot_be_is_named(said: str, place: str, word: str) -> None:
+    with pytest.raises(RoutingFileError) as caught:
+        pauses(said)
+
+    [problem] = caught.value.problems
+    assert (problem.key, problem.line) == (f"domains.baskets.{place}", 8)
+    assert word in problem.what
+
+
 @pytest.mark.parametrize(
     ("text", "key", "word"),
     [

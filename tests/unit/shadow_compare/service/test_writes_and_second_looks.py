@@ -28,7 +28,7 @@ def shop(policy: ShadowPolicy) -> Domain:
 
 
 async def ends(
-    policy: ShadowPolicy, answer: object, *frames: Frame
+    policy: ShadowPolicy | Domain, answer: object, *frames: Frame
 ) -> tuple[list[str], FakeAsker, FakeClock]:
     spool, evidence, clock = FakeSpool(), EvidenceInMemory(now_s=NOW_S), FakeClock(NOW_S)
     run = spool.runs.setdefault("run-1", FakeRun())
@@ -37,7 +37,8 @@ async def ends(
         run.frames.append(one)
     asker = FakeAsker(answer)  # type: ignore[arg-type]  # a function of side and frame
     gear = Gear(FakeSource(spool, {}), evidence, asker, clock, FakeMeter())
-    comparer = Comparer(gear, RoutingTable((shop(policy),), STORES, (), "abc"), max_age_s=900)
+    ours = policy if isinstance(policy, Domain) else shop(policy)
+    comparer = Comparer(gear, RoutingTable((ours,), STORES, (), "abc"), max_age_s=900)
     await comparer.round(lambda: False)
     return [str(one.outcome or one.loss) for one in evidence.judged], asker, clock
 
@@ -124,6 +125,20 @@ async def test_a_pause_after_the_live_answer_is_kept() -> None:
     _, _, clock = await ends(policy, told, frame(at_s=NOW_S - 1))
 
     assert clock.time_s == NOW_S + 2
+
+
+@pytest.mark.parametrize("domain_s", [0.0, 9.0])
+@pytest.mark.parametrize("route_s", [0.0, 3.0])
+async def test_a_routes_word_on_the_pause_goes_before_the_domains(
+    domain_s: float, route_s: float
+) -> None:
+    policy = ShadowPolicy(when=When.AFTER_LIVE if domain_s else When.PARALLEL, after_s=domain_s)
+    plain = shop(policy)
+    one = replace(plain, routes=tuple(replace(it, pause_s=route_s) for it in plain.routes))
+
+    _, _, clock = await ends(one, told, frame(at_s=NOW_S))
+
+    assert clock.time_s == NOW_S + route_s
 
 
 def test_a_read_with_effects_is_a_write() -> None:
