@@ -47,14 +47,14 @@ compiled: $(VENV)/.dev ## the data plane's hot modules, compiled into .venv (nee
 	@$(BIN)/python -m proxy.compiled || { test -z "$(CI)"; }
 
 it: $(VENV)/.dev system compiled ## contract and integration tests: real databases, stores and processes
-	@$(PYTEST) $(AGAIN) tests/contract tests/integration
+	@$(PYTEST) $(AGAIN) tests/contract tests/integration -m 'not soak'
 
 e2e: $(VENV)/.dev system compiled ## the whole platform and its pages in a real browser
 	@$(PYTEST) $(AGAIN) tests/e2e -m 'not soak'
 
 soak: $(VENV)/.dev compiled ## flips under fire; shoppers beside a shadow in trouble (SOAK=--short: a few minutes)
-	@$(PYTEST) $(AGAIN) tests/e2e -m soak
-	@$(BIN)/python -m tests.recall
+	@$(PYTEST) $(AGAIN) tests/integration tests/e2e -m soak
+	@$(BIN)/python -m tests.recall $(SOAK)
 	@$(BIN)/python -m loadtests.soak $(SOAK)
 	@$(BIN)/python -m loadtests.accounting --kills $(if $(SOAK),1,3)
 

@@ -362,7 +362,8 @@ def test_every_metric_and_setting_is_documented(shop: Proxy) -> None:
         r"^    (\w+): .*Field\(", Path("proxy/settings.py").read_text(), re.MULTILINE
     )
     variables = [f"BANYAN_PROXY_{name.upper()}" for name in settings]
-    shared = {"BANYAN_PROXY_VAR", "BANYAN_PROXY_REDACTION_KEY", "BANYAN_PROXY_LOG_LEVEL"}
+    everywhere = ("VAR", "REDACTION_KEY", "SEALING_KEY", "LOG_LEVEL")
+    shared = {f"BANYAN_PROXY_{name}" for name in everywhere}
 
     assert len(names) > 15
     assert len(variables) > 20
