@@ -482,8 +482,8 @@ while True:
 
 
 @pytest.mark.timeout(240)
-async @pytest.mark.soak
-def test_killed_over_and_over_nothing_is_counted_twice_and_the_books_balance(
+@pytest.mark.soak
+async def test_killed_over_and_over_nothing_is_counted_twice_and_the_books_balance(
     stage: Stage,
 ) -> None:
     """Both the comparer and the proxy's workers are killed, again and again."""
