@@ -18,7 +18,7 @@ from proxy.routing.model import CompareRule, Domain, Side, Store
 
 #: Raised by one whenever the same answers under the same rules may be judged otherwise.
 #: What an earlier comparer called equal then counts no more.
-JUDGING_VERSION = 1
+JUDGING_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from proxy.routing import Accept, CompareRule
+from proxy.routing import Accept, CompareRule, Side
 from shadow_compare.core.evidence import Leaf
+from shadow_compare.core.places import Spot
 from shadow_compare.core.verdict import MAX_LEAVES, Accepted, Coverage, FieldCoverage
 
 
@@ -57,20 +58,24 @@ class Findings:
     """Collects differences.
 
     Attributes:
+        live: who answered the shopper.
         leaves: differences that no rule accepts, in document order.
+        spots: of each of them, which place of the live answer it is, as `At.spot` tells.
         accepted: differences that a rule accepts.
         used: the rules that mattered, by name.
         census: counts every value, where somebody asked for that.
     """
 
-    def __init__(self, census: Census | None = None) -> None:
+    def __init__(self, census: Census | None = None, live: Side = Side.LEGACY) -> None:
+        self.live = live
         self.leaves: list[Leaf] = []
+        self.spots: list[Spot] = []
         self.accepted: list[Accepted] = []
         self.used: dict[str, CompareRule] = {}
         self.census = census
 
-    def note(self, leaf: Leaf, rule: CompareRule | None) -> None:
-        """Keep a difference.
+    def note(self, leaf: Leaf, rule: CompareRule | None, spot: Spot | None = None) -> None:
+        """Keep a difference; `spot` where its path alone does not tell the place.
 
         Raises:
             EnoughError: that was the last one that is kept.
@@ -83,5 +88,6 @@ class Findings:
             return
         if len(self.leaves) < MAX_LEAVES:
             self.leaves.append(leaf)
+            self.spots.append(spot or (leaf.path,))
         if len(self.leaves) >= MAX_LEAVES and self.census is None:
             raise EnoughError

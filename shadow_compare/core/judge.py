@@ -23,6 +23,7 @@ from shadow_compare.core.cookies import compare_cookies
 from shadow_compare.core.documents import quoted
 from shadow_compare.core.evidence import Leaf
 from shadow_compare.core.findings import Census, Findings
+from shadow_compare.core.places import Spot
 from shadow_compare.core.rules import RuleState, compile_rules
 from shadow_compare.core.values import same
 from shadow_compare.core.verdict import Coverage, Outcome, Verdict
@@ -106,14 +107,15 @@ class Judge:
         reason = _not_comparable(exchange.legacy, exchange.core)
         if reason is not None:
             return Verdict(Outcome.INCOMPARABLE, reason=reason)
-        found = Findings()
+        found = Findings(live=exchange.live)
         self._compare(exchange.method, exchange.legacy, exchange.core, found)
         leaves = found.leaves
         noise: list[Leaf] = []
         if leaves and exchange.again is not None:
             noisy = self._noise(exchange)
-            noise = [leaf for leaf in leaves if (leaf.path, leaf.kind) in noisy]
-            leaves = [leaf for leaf in leaves if (leaf.path, leaf.kind) not in noisy]
+            spotted = list(zip(leaves, found.spots, strict=True))
+            noise = [leaf for leaf, spot in spotted if (spot, leaf.kind) in noisy]
+            leaves = [leaf for leaf, spot in spotted if (spot, leaf.kind) not in noisy]
         outcome = Outcome.MATCH
         if leaves:
             outcome = Outcome.MISMATCH
@@ -134,12 +136,13 @@ class Judge:
         except Exception:  # noqa: BLE001 - noise is a hint; `judge` reports what is broken
             return ()
 
-    def _noise(self, exchange: Exchange) -> dict[tuple[str, str], str]:
-        """(Path, kind) to pattern of the differences between the live answer and its control.
+    def _noise(self, exchange: Exchange) -> dict[tuple[Spot, str], str]:
+        """(Spot, kind) to pattern of the differences between the live answer and its control.
 
         A value that moves does not excuse one that is gone, so the kind counts. The control
         stands on the other side's place, which makes "missing" and "added" mean the same in
-        both comparisons.
+        both comparisons. Only the live answer is in both of them, so its indexes tell the
+        place: paths hold legacy's, and with the core live those are of two answers.
         """
         if exchange.again is None:
             return {}
@@ -148,12 +151,13 @@ class Judge:
             legacy, core = exchange.again, exchange.core
         if _not_comparable(legacy, core) is not None:
             return {}
-        found = Findings()
+        found = Findings(live=exchange.live)
         try:
             self._compare(exchange.method, legacy, core, found)
         except UnreadableError:
             return {}
-        return {(leaf.path, leaf.kind): leaf.pattern for leaf in found.leaves}
+        spotted = zip(found.leaves, found.spots, strict=True)
+        return {(spot, leaf.kind): leaf.pattern for leaf, spot in spotted}
 
     def _compare(self, method: str, legacy: Answer, core: Answer, found: Findings) -> None:
         if found.census:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from types import NoneType
 
@@ -20,7 +20,7 @@ from shadow_compare.core.forgiving import (
     rule_for_absence,
     state_of,
 )
-from shadow_compare.core.places import At
+from shadow_compare.core.places import At, Own, strangers
 from shadow_compare.core.rules import SILENCE, RuleState
 from shadow_compare.core.values import json_type, same
 
@@ -115,12 +115,13 @@ class Walk:
         found, rule = _pair(ours, theirs, rules, lambda _: element)
         if found.moved:
             self._order(found, start, at, rule)
+        owns, others = self._owns(found, start)
         for own, other in found.pairs:
-            self._values(ours[own], theirs[other], element, at.below(start + own))
+            self._values(ours[own], theirs[other], element, at.below(start + own, owns[own]))
         for own in found.legacy_only:
-            self._missing(ours[own], element, at.below(start + own))
+            self._missing(ours[own], element, at.below(start + own, owns[own]))
         for other in found.core_only:
-            self._added(theirs[other], element, at.below(start + other))
+            self._added(theirs[other], element, at.below(start + other, others[other]))
 
     def _elements(self, legacy: Element, core: Element, rules: RuleState, at: At) -> None:
         if legacy.name != core.name:
@@ -142,7 +143,8 @@ class Walk:
         found = _by_name(found, legacy, core)
         if found.moved:
             self._order(found, 0, at, rule)
-        ours, theirs = _places(legacy, at), _places(core, at)
+        owns, others = self._owns(found, 0)
+        ours, theirs = _places(legacy, at, owns), _places(core, at, others)
         for own, other in found.pairs:
             self._values(legacy[own], core[other], state_of(legacy[own], rules), ours[own])
         for own in found.legacy_only:
@@ -150,30 +152,46 @@ class Walk:
         for other in found.core_only:
             self._added(core[other], state_of(core[other], rules), theirs[other])
 
+    def _owns(self, found: Pairing, start: int) -> tuple[dict[int, Own], dict[int, Own]]:
+        """What tells legacy's and the core's elements from their neighbours."""
+        pairs = found.pairs
+        if self._findings.live is Side.LEGACY:
+            partners = {other: start + own for own, other in pairs}
+            owns = (*(own for own, _ in pairs), *found.legacy_only)
+            return {own: start + own for own in owns}, {
+                **partners,
+                **strangers(found.core_only, partners, start),
+            }
+        partners = {own: start + other for own, other in pairs}
+        others = (*(other for _, other in pairs), *found.core_only)
+        return {**partners, **strangers(found.legacy_only, partners, start)}, {
+            other: start + other for other in others
+        }
+
     def _order(self, found: Pairing, start: int, at: At, rule: CompareRule | None) -> None:
         legacy = [start + own for own, _ in found.pairs]
         core = [start + own for own, _ in sorted(found.pairs, key=lambda pair: pair[1])]
         leaf = Leaf(at.path(), at.pattern(), "order", str(legacy), str(core))
-        self._findings.note(leaf, rule)
+        self._findings.note(leaf, rule, at.spot())
 
     def _missing(self, value: Json, rules: RuleState, at: At) -> None:
         rule = rule_for_absence(value, rules)
         self._note_values(value, rule, at)
         leaf = Leaf(at.path(), at.pattern(), "missing", as_written(value), None)
-        self._findings.note(leaf, rule)
+        self._findings.note(leaf, rule, at.spot())
 
     def _added(self, value: Json, rules: RuleState, at: At) -> None:
         rule = rule_for_absence(value, rules)
         self._note_values(value, rule, at)
         leaf = Leaf(at.path(), at.pattern(), "added", None, as_written(value))
-        self._findings.note(leaf, rule)
+        self._findings.note(leaf, rule, at.spot())
 
     def _differ(
         self, at: At, kind: str, legacy: Json, core: Json, rule: CompareRule | None
     ) -> None:
         self._note_values(legacy, rule, at)
         leaf = Leaf(at.path(), at.pattern(), kind, as_written(legacy), as_written(core))
-        self._findings.note(leaf, rule)
+        self._findings.note(leaf, rule, at.spot())
 
     def _note_values(self, value: Json, rule: CompareRule | None, at: At) -> None:
         if self._census:
@@ -217,18 +235,22 @@ def _leaves(value: Json, at: At) -> Iterator[str]:
         yield from _leaves(item, place)
 
 
-def _places(children: Sequence[Child], at: At) -> list[At]:
-    """Where children stand; a text stands where its element does."""
+def _places(children: Sequence[Child], at: At, owns: Mapping[int, Own] | None = None) -> list[At]:
+    """Where children stand; a text stands where its element does.
+
+    `owns` tells them from their neighbours; without it nobody asks for their spots.
+    """
     often = Counter(child.name for child in children if isinstance(child, Element))
     seen: Counter[str] = Counter()
     places = []
-    for child in children:
+    for index, child in enumerate(children):
+        own = index if owns is None else owns[index]
         if isinstance(child, str):
-            places.append(at)
+            places.append(at.text(own))
             continue
         nth = seen[child.name] if often[child.name] > 1 else None
         seen[child.name] += 1
-        places.append(at.child(child.name, nth, child.anchor))
+        places.append(at.child(child.name, nth, child.anchor, own))
     return places
 
 
