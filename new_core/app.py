@@ -11,12 +11,13 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
 
 from new_core.api import problems
+from new_core.api.dry_runs import DryRuns
 from new_core.api.observe import Metrics, Observed
 from new_core.api.routes import routes
 from new_core.errors import CoreError
 from new_core.ports import Database
 from new_core.settings import CoreSettings
-from new_core.storage import SqlDatabase, make_engine, make_reader, upgrade
+from new_core.storage import SqlDatabase, make_engine, make_reader, make_trier, upgrade
 
 Extend = Callable[[FastAPI, Database], None]
 """Adds routes to the core's application, on the core's database."""
@@ -35,7 +36,11 @@ def build_core(settings: CoreSettings, *, extensions: tuple[Extend, ...] = ()) -
     engine = make_engine(
         settings.database, busy_timeout_s=settings.busy_timeout_s, pool_size=settings.pool_size
     )
-    database = SqlDatabase(engine, make_reader(settings.database, pool_size=settings.pool_size))
+    database = SqlDatabase(
+        engine,
+        make_reader(settings.database, pool_size=settings.pool_size),
+        make_trier(settings.database),
+    )
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -56,11 +61,17 @@ def build_core(settings: CoreSettings, *, extensions: tuple[Extend, ...] = ()) -
     )
     metrics = Metrics()
     problems.install(app)
-    app.include_router(routes(database, _utc_now))
+    api = routes(database, _utc_now)
+    app.include_router(api)
+    included = len(app.routes)
     _add_operations(app, database, metrics)
     for extend in extensions:
         extend(app, database)
     _describe(app)
+    # An included router does not show its routes; one of a facade is known to nobody here,
+    # so nothing in it is run dry.
+    known = (*api.routes, *app.routes[included:])
+    app.add_middleware(DryRuns, database=database, routes=known, metrics=metrics)
     app.add_middleware(Observed, metrics=metrics)
     return app
 

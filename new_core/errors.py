@@ -53,3 +53,15 @@ class CursorMoved(CoreError):
     def __init__(self, stream: str) -> None:
         super().__init__(f"another import is writing {stream}")
         self.stream = stream
+
+
+class ChangedMeanwhile(CoreError):
+    """The caller wants to change what is not any more as the caller saw it."""
+
+
+class DryRunStrayed(CoreError):
+    """A dry run wanted to leave its transaction and was not let; nothing of it stays."""
+
+
+class DryRunNotTakenBack(CoreError):
+    """A dry run ended and nobody can tell that its transaction was rolled back whole."""

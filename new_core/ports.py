@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
@@ -189,6 +190,10 @@ class StockStore(Protocol):
         """Stock levels by their own id; unknown ids are absent."""
         ...
 
+    async def locked(self, stock_id: UUID) -> StockLine | None:
+        """A stock level that nobody else changes until this transaction ends."""
+        ...
+
     async def product_of(self, variant_id: UUID) -> UUID:
         """The product that a variant is the sold form of.
 
@@ -312,6 +317,16 @@ class Database(Protocol):
 
     def writing(self) -> UnitOfWork:
         """A transaction that may write."""
+        ...
+
+    def dry_run(self) -> AbstractAsyncContextManager[None]:
+        """All units of work that this block and its tasks open become one transaction, which
+        is rolled back at the end whatever they commit. Effects are off in it.
+
+        Raises:
+            DryRunStrayed: something in it wanted to leave that transaction; nothing stays.
+            DryRunNotTakenBack: nobody can tell that nothing stays.
+        """
         ...
 
     async def check(self) -> None:

@@ -21,8 +21,7 @@ def answer(request: Request, body: BaseModel, *, next_page: str | None = None) -
     The tag is a digest of the bytes, so it also changes when a category is renamed and the
     product row is not touched.
     """
-    content = body.model_dump_json().encode()
-    tag = f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
+    content, tag = _tagged(body)
     headers = {"etag": tag, "cache-control": "no-cache"}
     if next_page is not None:
         link = request.url.include_query_params(after=next_page)
@@ -30,6 +29,27 @@ def answer(request: Request, body: BaseModel, *, next_page: str | None = None) -
     if _has(request.headers.get("if-none-match", ""), tag):
         return Response(status_code=304, headers=headers)
     return Response(content, headers=headers, media_type="application/json")
+
+
+def changed(body: BaseModel) -> Response:
+    """The body after a write, with the tag that a GET of it has."""
+    content, tag = _tagged(body)
+    return Response(content, headers={"etag": tag}, media_type="application/json")
+
+
+def is_expected(if_match: str | None, body: BaseModel) -> bool:
+    """Whether a write that names these tags (If-Match) may change what `body` shows now.
+
+    Strong comparison, as RFC 9110 wants here: a weak tag matches nothing.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return True
+    return _tagged(body)[1] in {one.strip() for one in if_match.split(",")}
+
+
+def _tagged(body: BaseModel) -> tuple[bytes, str]:
+    content = body.model_dump_json().encode()
+    return content, f'"{hashlib.blake2b(content, digest_size=12).hexdigest()}"'
 
 
 def _has(header: str, tag: str) -> bool:

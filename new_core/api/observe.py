@@ -26,6 +26,9 @@ class Metrics:
             "banyan_core_request_seconds", "Time to the last byte of an answer", ("route",),
             buckets=_BUCKETS_S, registry=self.registry,
         )  # fmt: skip
+        self.dry_runs = Counter(
+            "banyan_core_dry_runs_total", "Dry runs", ("outcome",), registry=self.registry
+        )
 
 
 class Observed:

@@ -12,7 +12,13 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from new_core.errors import CoreError, InvalidValue, NotFound, StoreUnavailable
+from new_core.errors import (
+    ChangedMeanwhile,
+    CoreError,
+    InvalidValue,
+    NotFound,
+    StoreUnavailable,
+)
 
 MEDIA_TYPE = "application/problem+json"
 _RETRY_AFTER_S = "1"
@@ -94,6 +100,8 @@ def install(app: FastAPI) -> None:
             return problem(request, 404, f"{error.entity.replace(' ', '_')}_not_found", str(error))
         if isinstance(error, InvalidValue):
             return problem(request, 422, "invalid_value", str(error))
+        if isinstance(error, ChangedMeanwhile):
+            return problem(request, 412, "changed_meanwhile", f"{error}; read it again")
         if isinstance(error, StoreUnavailable):
             return problem(request, 503, "store_unavailable", "the database does not answer")
         return problem(request, 500, "internal", "the core could not answer")
@@ -107,6 +115,8 @@ _TITLES = {
     400: "Bad request",
     404: "Not found",
     405: "Method not allowed",
+    409: "Conflict",
+    412: "Precondition failed",
     422: "Unprocessable request",
     500: "Internal error",
     503: "Unavailable",

@@ -31,6 +31,7 @@ from new_core.api.schemas import (
     StockList,
     StockOut,
 )
+from new_core.api.stock import add_stock
 from new_core.domain.catalog import Status
 from new_core.errors import NotFound
 from new_core.ports import Clock, Database, ProductQuery, StockQuery, UnitOfWork
@@ -58,6 +59,7 @@ def routes(database: Database, now: Clock) -> APIRouter:
     _add_products(router, database)
     _add_selling(router, database, now)
     _add_lists(router, database)
+    add_stock(router, database, now)
     return router
 
 

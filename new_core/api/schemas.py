@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from new_core.domain.catalog import Category, Reference, Status, Structure, ValueType
 from new_core.domain.money import Money, UnitPrice
 from new_core.domain.pricing import PriceList, PriceListKind, PriceTrace, Refusal
-from new_core.domain.stock import Availability, Supply, Warehouse
+from new_core.domain.stock import MOST_UNITS, Availability, Supply, Warehouse
 from new_core.ports import StockLine
 from new_core.service.catalog import ProductDetail
 
@@ -259,6 +259,16 @@ class StockOut(Answer):
             on_hand=level.on_hand, reserved=level.reserved, available=level.available,
             updated_at=line.level.updated_at, version=line.level.version,
         )  # fmt: skip
+
+
+class StockCount(BaseModel):
+    """What somebody counted."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    on_hand: int | None = Field(
+        ge=0, le=MOST_UNITS, description="units on the shelf; null when nobody counts them"
+    )
 
 
 class StockList(Answer):

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
+
+from new_core.errors import InvalidValue
+
+MOST_UNITS = 2**31 - 1
+"""Most units that a count may find in one place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,19 @@ class StockLevel:
         What nobody counts is not promised.
         """
         return 0 if self.on_hand is None else self.on_hand - (self.reserved or 0)
+
+    def counted(self, on_hand: int | None) -> StockLevel:
+        """The level after somebody counted the shelf, or said that nobody counts it.
+
+        What was promised stays promised: `available` falls below zero where too little is
+        left.
+
+        Raises:
+            InvalidValue: fewer than none, or more than a shelf holds.
+        """
+        if on_hand is not None and not 0 <= on_hand <= MOST_UNITS:
+            raise InvalidValue("on_hand", f"must be from 0 to {MOST_UNITS}, or null")
+        return replace(self, on_hand=on_hand)
 
 
 class Supply(StrEnum):

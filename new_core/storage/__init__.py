@@ -2,13 +2,13 @@
 
 engine = make_engine("sqlite:///var/core.sqlite3")
 await upgrade(engine)
-database = SqlDatabase(engine)
+database = SqlDatabase(engine, make_reader("sqlite:///var/core.sqlite3"))
 """
 
 from __future__ import annotations
 
 from new_core.storage.database import SqlDatabase
-from new_core.storage.engine import make_engine, make_reader
+from new_core.storage.engine import make_engine, make_reader, make_trier
 from new_core.storage.migrate import downgrade, upgrade
 
-__all__ = ["SqlDatabase", "downgrade", "make_engine", "make_reader", "upgrade"]
+__all__ = ["SqlDatabase", "downgrade", "make_engine", "make_reader", "make_trier", "upgrade"]

@@ -112,6 +112,12 @@ class SqlStock:
         rows = await fetch(self._connection, _LEVELS, ids)
         return {line.level.value.id: line for line in _lines(rows)}
 
+    async def locked(self, stock_id: UUID) -> StockLine | None:
+        # SQLite has no such lock and needs none: its writers wait for each other at BEGIN.
+        row = sa.select(t.stock_level.c.id).where(t.stock_level.c.id == stock_id)
+        await self._connection.execute(row.with_for_update())
+        return (await self.levels([stock_id])).get(stock_id)
+
     async def product_of(self, variant_id: UUID) -> UUID:
         statement = sa.select(t.variant.c.product_id).where(t.variant.c.id == variant_id)
         result = await self._connection.execute(statement)

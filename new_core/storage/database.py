@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction
+from typing_extensions import override
 
-from new_core.errors import CoreError, InvalidValue, SchemaMismatch, StoreUnavailable
+from new_core.errors import (
+    CoreError,
+    DryRunStrayed,
+    InvalidValue,
+    SchemaMismatch,
+    StoreUnavailable,
+)
+from new_core.service.effects import without_effects
 from new_core.storage.catalog import SqlCatalog
 from new_core.storage.commerce import SqlPricing, SqlStock
+from new_core.storage.dry_run import SqlDryRun, current_run, in_force, watch_all_engines
 from new_core.storage.engine import WRITING
 from new_core.storage.migrate import current_revision, head_revision
 from new_core.storage.reference import ReferenceCache
@@ -24,22 +35,54 @@ class SqlDatabase:
     Shared by all tasks of a process.
     """
 
-    def __init__(self, writer: AsyncEngine, reader: AsyncEngine) -> None:
+    def __init__(
+        self, writer: AsyncEngine, reader: AsyncEngine, trier: AsyncEngine | None = None
+    ) -> None:
+        """Begin without connections.
+
+        Args:
+            writer: for what is to stay.
+            reader: for reads.
+            trier: for dry runs alone; without it there are none.
+        """
         self._reading = reader
         self._writing = writer.execution_options(**{WRITING: True})
+        self._trying = trier.execution_options(**{WRITING: True}) if trier is not None else None
         self._cache = ReferenceCache()
+        watch_all_engines()
 
     async def dispose(self) -> None:
         """Close all connections."""
         await self._reading.dispose()
         await self._writing.dispose()
+        if self._trying is not None:
+            await self._trying.dispose()
 
     def reading(self) -> SqlUnitOfWork:
+        run = current_run()
+        if run is not None:
+            return _DryUnitOfWork(run)
         return SqlUnitOfWork(self._reading, self._cache)
 
     def writing(self) -> SqlUnitOfWork:
+        run = current_run()
+        if run is not None:
+            return _DryUnitOfWork(run)
         # A cache of its own: what this transaction wrote may yet be rolled back.
         return SqlUnitOfWork(self._writing, ReferenceCache())
+
+    @asynccontextmanager
+    async def dry_run(self) -> AsyncIterator[None]:
+        if self._trying is None:
+            raise DryRunStrayed("this process makes no dry runs")
+        run = SqlDryRun(self._trying)
+        with without_effects(), in_force(run):
+            try:
+                yield
+            finally:
+                await run.take_back()
+                if run.stray is not None:
+                    raise DryRunStrayed(run.stray)
 
     async def check(self) -> None:
         revision = await current_revision(self._reading)
@@ -73,13 +116,23 @@ class SqlUnitOfWork:
             if connection is not None:
                 await connection.close()
             raise _ours(exc) from exc
+        except BaseException:
+            # Cut short while it waits for a lock: the connection must not go back to the pool
+            # with a transaction that begins a moment later.
+            if connection is not None:
+                await connection.invalidate()
+                await connection.close()
+            raise
+        self._use(connection)
+        return self
+
+    def _use(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self.catalog = SqlCatalog(connection, self._cache)
         self.pricing = SqlPricing(connection)
         self.stock = SqlStock(connection)
         self.refs = SqlRefs(connection)
         self.imports = SqlImports(connection)
-        return self
 
     async def commit(self) -> None:
         if self._transaction is not None:
@@ -97,6 +150,44 @@ class SqlUnitOfWork:
         finally:
             if self._connection is not None:
                 await self._connection.close()
+        if isinstance(error, SQLAlchemyError | OSError):
+            raise _ours(error) from error
+
+
+class _DryUnitOfWork(SqlUnitOfWork):
+    """A part of a dry run's transaction: what it commits, later parts of the run see."""
+
+    def __init__(self, run: SqlDryRun) -> None:
+        # A cache of its own: what it reads here nobody else may ever see.
+        super().__init__(run.engine, ReferenceCache())
+        self._run = run
+
+    @override
+    async def __aenter__(self) -> Self:
+        try:
+            connection = await self._run.lend()
+        except (SQLAlchemyError, OSError) as exc:
+            raise _ours(exc) from exc
+        try:
+            self._transaction = await connection.begin_nested()
+        except (SQLAlchemyError, OSError) as exc:
+            self._run.give_back()
+            raise _ours(exc) from exc
+        self._use(connection)
+        return self
+
+    @override
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            if self._transaction is not None and self._transaction.is_active:
+                await self._transaction.rollback()
+        finally:
+            self._run.give_back()
         if isinstance(error, SQLAlchemyError | OSError):
             raise _ours(error) from error
 

@@ -19,6 +19,10 @@ WRITING = "banyan_writing"
 _READ_WAIT_S = 0.25
 """A reader waits only while another process opens or recovers the file."""
 
+_TRY_WAIT_S = 2.0
+_TRIES = 2
+"""Dry runs at a time, and how long one of them waits for a lock that others hold."""
+
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg"}
 
 
@@ -56,6 +60,35 @@ def make_engine(text: str, *, busy_timeout_s: float = 20.0, pool_size: int = 8) 
     )
 
 
+def make_trier(text: str) -> AsyncEngine:
+    """An engine for dry runs: few at a time, and none waits long for a lock or holds one long.
+
+    Raises:
+        InvalidValue: no usable URL.
+    """
+    url = database_url(text)
+    if url.get_backend_name() == "sqlite":
+        return _sqlite(url, _TRY_WAIT_S, _TRIES, _TRY_WAIT_S)
+    wait_ms = str(int(_TRY_WAIT_S * 1000))
+    return create_async_engine(
+        url,
+        pool_size=_TRIES,
+        max_overflow=0,
+        pool_timeout=_TRY_WAIT_S,
+        pool_pre_ping=True,
+        connect_args={
+            "timeout": 10,
+            "command_timeout": 60,
+            "server_settings": {
+                "lock_timeout": wait_ms,
+                "statement_timeout": wait_ms,
+                # The process may be stopped, or cut off, with a shopper's row locked.
+                "idle_in_transaction_session_timeout": "10000",
+            },
+        },
+    )
+
+
 def make_reader(text: str, *, pool_size: int = 8) -> AsyncEngine:
     """An engine for reads: each transaction sees one state of the database and writes nothing.
 
@@ -87,9 +120,13 @@ def _file(url: URL) -> str:
     return str(url.database)
 
 
-def _sqlite(url: URL, busy_timeout_s: float, pool_size: int) -> AsyncEngine:
+def _sqlite(
+    url: URL, busy_timeout_s: float, pool_size: int, pool_timeout_s: float = 30.0
+) -> AsyncEngine:
     Path(_file(url)).parent.mkdir(parents=True, exist_ok=True)
-    engine = create_async_engine(url, pool_size=pool_size, max_overflow=0)
+    engine = create_async_engine(
+        url, pool_size=pool_size, max_overflow=0, pool_timeout=pool_timeout_s
+    )
     timeout_ms = int(busy_timeout_s * 1000)
 
     def configure(connection: Any, _record: object) -> None:

@@ -11,7 +11,6 @@ from proxy.core.redaction import is_redacted
 from proxy.routing import SHADOW_HEADER
 
 DRY_RUN_HEADER = "Banyan-Dry-Run"
-HONOURED = "honoured"
 READS = frozenset(("GET", "HEAD"))
 _HOP_BY_HOP = frozenset(
     (

@@ -26,9 +26,9 @@ from proxy.edge.store_client import (
 from proxy.routing import KeyKind, RoutingTable, Side, Store
 from shadow_compare.core.answer import Answer
 from shadow_compare.core.breaker import Breaker
-from shadow_compare.core.dry_runs import Ability, DryRuns
+from shadow_compare.core.dry_runs import Ability, DryRuns, Word, word_of
 from shadow_compare.core.pace import Pace
-from shadow_compare.core.shadow_request import DRY_RUN_HEADER, HONOURED, READS, shadow_headers
+from shadow_compare.core.shadow_request import DRY_RUN_HEADER, READS, shadow_headers
 from shadow_compare.errors import AskError
 
 log = logging.getLogger(__name__)
@@ -153,11 +153,11 @@ class HttpAsker:
             raise AskError(loss, "its marks cannot be compared with those made here")
         question = self._question(frame, dry_run=dry_run)
         if dry_run:
-            await self._must_be_able(side, question)
+            await self._must_be_able(side, _route_of(frame), question)
         answer = await self._asked(side, question)
         headers = tuple(split_lines(answer.lines))
         if dry_run:
-            self._must_have_honoured(side, headers)
+            self._must_have_honoured(side, _route_of(frame), headers)
         return self._redacted(answer, headers)
 
     def _question(self, frame: Frame, *, dry_run: bool) -> Question:
@@ -211,7 +211,7 @@ class HttpAsker:
             asker.breaker.succeeded()
             return answer
 
-    async def _must_be_able(self, side: Side, question: Question) -> None:
+    async def _must_be_able(self, side: Side, route: str, question: Question) -> None:
         """Send no write to a side that has not proven that it takes writes back.
 
         The question is OPTIONS at the write's own target: a store that knows nothing of
@@ -220,7 +220,7 @@ class HttpAsker:
         asker = self._sides[side]
         async with asker.proving:
             dry_runs = asker.dry_runs
-            ability = dry_runs.ability(_now_s())
+            ability = dry_runs.ability(route, _now_s())
             if ability is Ability.UNKNOWN:
                 headers = tuple(
                     (name, "probe" if name == DRY_RUN_HEADER else value)
@@ -228,23 +228,23 @@ class HttpAsker:
                     if name.lower() != "content-type"
                 )
                 answer = await self._asked(side, Question("OPTIONS", question.target, headers))
-                can = _has_honoured(tuple(split_lines(answer.lines)))
-                dry_runs.proved(_now_s(), can=can)
-                ability = dry_runs.ability(_now_s())
+                can = _word_in(tuple(split_lines(answer.lines))) is Word.HONOURED
+                dry_runs.proved(route, _now_s(), can=can)
+                ability = dry_runs.ability(route, _now_s())
         if ability is not Ability.PROVEN:
             raise AskError("dry_run_refused", f"{side} does not take writes back")
 
-    def _must_have_honoured(self, side: Side, headers: Headers) -> None:
-        honoured = _has_honoured(headers)
-        if self._sides[side].dry_runs.ran(honoured=honoured):
+    def _must_have_honoured(self, side: Side, route: str, headers: Headers) -> None:
+        word = _word_in(headers)
+        if self._sides[side].dry_runs.ran(route, _now_s(), word):
             log.error(
                 "%s answered a dry run without %s: %s; the write may have been made, and no"
                 " further one is sent until its release or address changes",
                 side,
                 DRY_RUN_HEADER,
-                HONOURED,
+                Word.HONOURED,
             )
-        if not honoured:
+        if word is not Word.HONOURED:
             raise AskError("dry_run_refused", f"{side} did not say that it took the write back")
 
     def _redacted(self, answer: StoreAnswer, headers: Headers) -> Answer:
@@ -260,10 +260,13 @@ class HttpAsker:
         return Answer(answer.status, self._redactor.headers(headers), body, answer.elapsed_us)
 
 
-def _has_honoured(headers: Headers) -> bool:
+def _word_in(headers: Headers) -> Word:
     name = DRY_RUN_HEADER.lower()
-    said = [value.strip().lower() for key, value in headers if key.lower() == name]
-    return said == [HONOURED]
+    return word_of([value for key, value in headers if key.lower() == name])
+
+
+def _route_of(frame: Frame) -> str:
+    return f"{frame.domain}|{frame.route}"
 
 
 def _note(breaker: Breaker, why: NoAnswer) -> None:

@@ -6,10 +6,12 @@ import random
 from datetime import UTC, datetime
 from uuid import UUID
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from new_core.domain.stock import StockLevel, Supply, availability, sold_from
+from new_core.domain.stock import MOST_UNITS, StockLevel, Supply, availability, sold_from
+from new_core.errors import InvalidValue
 
 counts = st.one_of(st.none(), st.integers(0, 2**31))
 
@@ -70,3 +72,25 @@ def test_an_oversold_place_says_by_how_much() -> None:
 
     assert found.units == -2
     assert not found.purchasable
+
+
+@given(counts, counts, counts)
+def test_a_count_changes_what_lies_there_and_no_promise(
+    before: int | None, reserved: int | None, units: int | None
+) -> None:
+    level = a_level(0, before, reserved)
+    if units is not None and units > MOST_UNITS:
+        with pytest.raises(InvalidValue):
+            level.counted(units)
+        return
+
+    counted = level.counted(units)
+
+    assert (counted.on_hand, counted.reserved) == (units, reserved)
+    assert counted.available == (0 if units is None else units - (reserved or 0))
+
+
+@given(st.integers(max_value=-1))
+def test_fewer_than_none_cannot_be_counted(units: int) -> None:
+    with pytest.raises(InvalidValue):
+        a_level(0, 1, None).counted(units)

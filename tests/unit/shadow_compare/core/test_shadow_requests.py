@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.core.frame import Headers
-from shadow_compare.core.dry_runs import PROOF_HOLDS_S, Ability, DryRuns
+from shadow_compare.core.dry_runs import PROOF_HOLDS_S, Ability, DryRuns, Word, word_of
 from shadow_compare.core.shadow_request import shadow_headers
 from tests.support.comparing import frame
 
@@ -58,40 +58,77 @@ def test_what_a_rule_sets_goes_before_all_else(
 
 def test_a_side_is_asked_before_it_is_sent_a_write_and_asked_again_after_a_minute() -> None:
     side = DryRuns()
-    assert side.ability(0) is Ability.UNKNOWN
+    assert side.ability("a", 0) is Ability.UNKNOWN
 
-    side.proved(0, can=True)
+    side.proved("a", 0, can=True)
 
-    assert side.ability(PROOF_HOLDS_S - 1) is Ability.PROVEN
-    assert side.ability(PROOF_HOLDS_S) is Ability.UNKNOWN
+    assert side.ability("a", PROOF_HOLDS_S - 1) is Ability.PROVEN
+    assert side.ability("a", PROOF_HOLDS_S) is Ability.UNKNOWN
 
 
 def test_a_side_that_says_no_is_asked_again_later_and_sent_nothing_meanwhile() -> None:
     side = DryRuns()
 
-    side.proved(0, can=False)
+    side.proved("a", 0, can=False)
 
-    assert side.ability(1) is Ability.REFUSED
-    assert side.ability(PROOF_HOLDS_S) is Ability.UNKNOWN
+    assert side.ability("a", 1) is Ability.REFUSED
+    assert side.ability("a", PROOF_HOLDS_S) is Ability.UNKNOWN
+
+
+def test_a_route_that_can_says_nothing_of_another_that_cannot() -> None:
+    side = DryRuns()
+
+    side.proved("stock", 0, can=True)
+    side.proved("basket", 0, can=False)
+
+    assert side.ability("stock", 1) is Ability.PROVEN
+    assert side.ability("basket", 1) is Ability.REFUSED
+    assert side.ability("orders", 1) is Ability.UNKNOWN
+
+
+def test_a_side_that_refuses_to_run_a_write_has_broken_no_word() -> None:
+    side = DryRuns()
+    side.proved("a", 0, can=True)
+
+    assert side.ran("a", 1, Word.REFUSED) is False
+
+    assert side.ability("a", 2) is Ability.REFUSED
 
 
 @given(
     later=st.lists(
-        st.tuples(st.sampled_from(["proved", "ran"]), st.booleans(), st.floats(0, 1e6)), max_size=20
+        st.tuples(
+            st.sampled_from(["proved", "ran"]),
+            st.sampled_from(["a", "b"]),
+            st.sampled_from(Word),
+            st.floats(0, 1e6),
+        ),
+        max_size=20,
     )
 )
 def test_a_side_that_broke_its_word_is_never_sent_another_write(
-    later: list[tuple[str, bool, float]],
+    later: list[tuple[str, str, Word, float]],
 ) -> None:
     side = DryRuns()
-    side.proved(0, can=True)
+    side.proved("a", 0, can=True)
 
-    assert side.ran(honoured=True) is False
-    assert side.ran(honoured=False) is True
+    assert side.ran("a", 0, Word.HONOURED) is False
+    assert side.ran("a", 0, Word.SILENT) is True
 
-    for what, said, now_s in later:
+    for what, route, word, now_s in later:
         if what == "proved":
-            side.proved(now_s, can=said)
+            side.proved(route, now_s, can=word is Word.HONOURED)
         else:
-            assert side.ran(honoured=said) is False
-        assert side.ability(now_s) is Ability.STOPPED
+            assert side.ran(route, now_s, word) is False
+        assert side.ability(route, now_s) is Ability.STOPPED
+
+
+@given(st.lists(st.text(alphabet=" hHonuredfs,") | st.sampled_from(["honoured", " REFUSED "])))
+def test_only_one_value_that_is_the_word_says_it(said: list[str]) -> None:
+    word = word_of(said)
+
+    assert (word is Word.SILENT) == (
+        len(said) != 1 or said[0].strip().lower() not in ("honoured", "refused")
+    )
+    if word is not Word.SILENT:
+        assert said[0].strip().lower() == word
