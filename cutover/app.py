@@ -18,8 +18,9 @@ from cutover.storage.ledger import RevisionFiles
 from cutover.storage.turn import FileTurn
 
 if TYPE_CHECKING:
+    from cutover.service.doubts import OpenProof
     from cutover.service.gathering import OpenEvidence
-    from shadow_compare.ports import EvidenceReader
+    from shadow_compare.ports import EvidenceReader, ProofStore
 
 
 def ledger(settings: CutoverSettings) -> RevisionFiles:
@@ -56,5 +57,18 @@ def evidence(settings: CutoverSettings) -> OpenEvidence:
 
         async with open_evidence(settings.evidence_database) as reader:
             yield reader
+
+    return opened
+
+
+def proof(settings: CutoverSettings) -> OpenProof:
+    """How to open what rules are checked by, likewise."""
+
+    @asynccontextmanager
+    async def opened() -> AsyncIterator[ProofStore]:
+        from shadow_compare.app import open_proof  # noqa: PLC0415 - see above
+
+        async with open_proof(settings.evidence_database) as store:
+            yield store
 
     return opened

@@ -49,10 +49,10 @@ def plan(
 
     prepared = _prepared(load_settings(), config, init=init)
     if as_json:
-        notes = {"notes": list(prepared.in_force.notes)}
+        notes = {"notes": list(prepared.notes)}
         _print_json({**plan_value(prepared.plan), **notes})
     else:
-        _warn(prepared.in_force.notes)
+        _warn(prepared.notes)
         typer.echo("\n".join(plan_lines(prepared.plan, str(config))))
         if not prepared.plan.is_empty and not prepared.plan.refused:
             typer.echo("Put it in force with: banyan apply")
@@ -82,7 +82,7 @@ def apply(
     settings = load_settings()
     prepared = _prepared(settings, config, init=init)
     if not as_json:
-        _warn(prepared.in_force.notes)
+        _warn(prepared.notes)
         typer.echo("\n".join(plan_lines(prepared.plan, str(config))))
     if prepared.plan.refused:
         if as_json:
@@ -157,7 +157,7 @@ def _applied_value(prepared: Prepared) -> dict[str, Any]:
         "plan": plan_value(prepared.plan),
         "revision": None,
         "proxy": None,
-        "notes": list(prepared.in_force.notes),
+        "notes": list(prepared.notes),
     }
 
 
@@ -169,7 +169,12 @@ def _prepared(settings: CutoverSettings, config: Path, *, init: bool) -> Prepare
     from proxy.storage.tables import read_routing
 
     work = prepare(
-        app.books(settings), read_routing(config), str(config), app.evidence(settings), init=init
+        app.books(settings),
+        read_routing(config),
+        str(config),
+        app.evidence(settings),
+        open_proof=app.proof(settings),
+        init=init,
     )
     return asyncio.run(work)
 

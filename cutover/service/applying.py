@@ -10,6 +10,7 @@ from cutover.core.plan import Plan, gates_asked, make_plan, steps_to_judge
 from cutover.core.revision import Entry, Evidence, Revision, RevisionKind
 from cutover.errors import CannotWrite, Conflict, CutoverError, RelativeFiles
 from cutover.service.books import Books
+from cutover.service.doubts import OpenProof, doubts
 from cutover.service.gathering import OpenEvidence, gather
 from cutover.service.in_force import InForce, look
 from proxy.routing import RoutingTable
@@ -20,11 +21,21 @@ _WAIT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A plan with what it was made from, so that exactly this is applied or nothing."""
+    """A plan with what it was made from, so that exactly this is applied or nothing.
+
+    Attributes:
+        doubts: rules of the plan's domains that nothing bears out, a sentence each.
+    """
 
     plan: Plan
     desired: bytes
     in_force: InForce
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know, and nothing is refused for."""
+        return (*self.in_force.notes, *self.doubts)
 
 
 async def prepare(
@@ -33,12 +44,13 @@ async def prepare(
     file: str,
     open_evidence: OpenEvidence,
     *,
+    open_proof: OpenProof | None = None,
     init: bool = False,
 ) -> Prepared:
     """Work out what applying a file would do. Changes nothing.
 
     The evidence is asked only about domains whose step a gate guards, so that all other
-    changes can be applied while it is away.
+    changes can be applied while it is away. `open_proof` is for doubts about rules.
 
     Raises:
         RoutingFileError: the file has problems.
@@ -55,7 +67,11 @@ async def prepare(
         before = None if in_force.table is None else in_force.table.domain(domain.name)
         gates = gates_asked(before, domain)
         judgements[domain.name] = judge(gates, domain, findings[domain.name])
-    return Prepared(make_plan(table, in_force.table, judgements, init=init), desired, in_force)
+    plan = make_plan(table, in_force.table, judgements, init=init)
+    doubted: tuple[str, ...] = ()
+    if open_proof is not None:
+        doubted = await doubts(open_proof, plan, table, books.now().timestamp())
+    return Prepared(plan, desired, in_force, doubted)
 
 
 def commit(books: Books, prepared: Prepared, *, actor: str, reason: str) -> Revision:
