@@ -30,8 +30,8 @@ class Ability(StrEnum):
 class Word(StrEnum):
     """What an answer says of a dry run.
 
-    honoured: it was run and taken back, or would be. refused: it was not run. silent:
-    anything else; it may have been run.
+    honoured: it was run and taken back, or would be. refused: it was not run, or not to its
+    end, and nothing stays. silent: anything else; it may have been run.
     """
 
     HONOURED = "honoured"
@@ -69,7 +69,7 @@ class DryRuns:
     def ran(self, route: str, now_s: float, word: Word) -> bool:
         """The side answered a dry run. True when it is stopped by that.
 
-        A refusal takes the proof back and stops nothing: the write was not run.
+        A refusal takes the proof back and stops nothing: nothing of the write stays.
         """
         if word is Word.REFUSED:
             self.proved(route, now_s, can=False)

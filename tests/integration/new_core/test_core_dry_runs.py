@@ -216,10 +216,14 @@ async def test_a_task_that_outlives_its_dry_run_writes_nothing(shop: Shop) -> No
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "code"), [("/crashes", 500, "internal"), ("/hangs", 503, "dry_run_too_long")]
+    ("path", "status", "code", "word"),
+    [
+        ("/crashes", 500, "internal", "honoured"),
+        ("/hangs", 503, "dry_run_too_long", "refused"),
+    ],
 )
 async def test_a_dry_run_that_fails_is_taken_back_all_the_same(
-    shop: Shop, monkeypatch: pytest.MonkeyPatch, path: str, status: int, code: str
+    shop: Shop, monkeypatch: pytest.MonkeyPatch, path: str, status: int, code: str, word: str
 ) -> None:
     monkeypatch.setattr(dry_runs, "LONGEST_S", 1.0)
     before = await on_hand(shop.url)
@@ -227,7 +231,7 @@ async def test_a_dry_run_that_fails_is_taken_back_all_the_same(
     answer = await shop.dry(path)
 
     assert (answer.status, answer.json()["code"]) == (status, code)
-    assert answer.headers["banyan-dry-run"] == "honoured"
+    assert answer.headers["banyan-dry-run"] == word
     assert await on_hand(shop.url) == before
     assert (await shop.put()).status == 200
 
@@ -256,7 +260,7 @@ async def test_a_dry_run_waits_for_no_shopper_for_long(
         await impatient.database.dispose()
 
     assert (answer.status, answer.json()["code"]) == (503, "store_unavailable")
-    assert answer.headers["banyan-dry-run"] == "honoured"
+    assert answer.headers["banyan-dry-run"] == "refused"
 
 
 async def test_a_probe_is_told_the_truth_and_runs_nothing(shop: Shop) -> None:
