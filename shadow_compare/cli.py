@@ -54,6 +54,12 @@ def compare(
 
     import uvloop
 
+    from proxy.compiled import enable
+
+    settings = _settings()
+    if settings.proxy_compiled:
+        enable()  # before any of these modules is imported
+
     from proxy.errors import ProxyError
     from shadow_compare.app import run_comparer, stand_back
     from shadow_compare.edge.asker import Limits
@@ -61,7 +67,6 @@ def compare(
     from shadow_compare.edge.runner import Job
     from shadow_compare.errors import CompareError
 
-    settings = _settings()
     key, sealing = settings.redaction_key, settings.sealing_key
     job = Job(
         config=config or settings.var / "applied.yaml",

@@ -40,6 +40,8 @@ class CompareSettings(BaseSettings):
         evidence_retention_days: how long examples, recorded pairs and journals are kept.
         redaction_old_keys: earlier redaction keys, apart by commas; only a purge asks for them.
         shadow_nice: how far the comparer stands back for other processes, 0 to 19.
+        proxy_compiled: what the comparer shares with the proxy runs compiled where there is
+            a build (BANYAN_PROXY_COMPILED).
     """
 
     model_config = SettingsConfigDict(env_prefix="BANYAN_", extra="ignore")
@@ -58,6 +60,7 @@ class CompareSettings(BaseSettings):
     evidence_retention_days: float = Field(30.0, gt=0, le=3_650)
     redaction_old_keys: SecretStr | None = None
     shadow_nice: int = Field(10, ge=0, le=19)
+    proxy_compiled: bool = True
 
     bus: str = ""
     bus_credentials: Path | None = None

@@ -13,6 +13,7 @@ _VISIBLE = bytes(range(0x20, 0x7F)) + b"\t" + bytes(range(0x80, 0x100))
 _NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _GENERATION = 2_048
 _REMEMBERED_BYTES = 512
+_KNOWN_BLOCK_BYTES = 2_048
 
 
 class FieldError(ProxyError):
@@ -264,3 +265,13 @@ def split_lines(lines: bytes) -> list[tuple[str, str]]:
     text = lines.decode("latin-1")
     pairs = (line.partition(":") for line in text.split("\r\n") if line)
     return [(name, value.strip(" \t")) for name, _, value in pairs]
+
+
+def known_lines(lines: bytes) -> tuple[tuple[str, str], ...]:
+    """The same, remembered where the block is short: most answers begin alike."""
+    return _known_lines(lines) if len(lines) <= _KNOWN_BLOCK_BYTES else tuple(split_lines(lines))
+
+
+@lru_cache(maxsize=512)
+def _known_lines(lines: bytes) -> tuple[tuple[str, str], ...]:
+    return tuple(split_lines(lines))

@@ -14,7 +14,7 @@ from functools import lru_cache
 
 import msgspec
 
-from proxy.core.fields import split_lines
+from proxy.core.fields import known_lines, split_lines
 from proxy.core.frame import Frame, Headers
 from proxy.core.marks import PURGED
 
@@ -221,7 +221,7 @@ def _frame(payload: bytes, crc: int, seq: int) -> Frame | None:
         request_headers=tuple(split_lines(stored.request_lines)),
         request_body=stored.request_body,
         status=stored.status,
-        headers=tuple(split_lines(stored.lines)),
+        headers=known_lines(stored.lines),
         body=stored.body,
         elapsed_us=stored.elapsed_us,
         sealed=stored.sealed,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from proxy.core.frame import Headers
 
@@ -21,5 +22,14 @@ class Answer:
 
     def header(self, name: str) -> str | None:
         """All values of a header (lower-case name) joined by ", "; None when absent."""
-        values = [value.strip() for key, value in self.headers if key.lower() == name]
-        return ", ".join(values) if values else None
+        return _by_name(self.headers).get(name)
+
+
+@lru_cache(maxsize=256)
+def _by_name(headers: Headers) -> dict[str, str]:
+    """Asked for half a dozen times of one answer, and most answers begin alike."""
+    found: dict[str, str] = {}
+    for key, value in headers:
+        name, value = key.lower(), value.strip()
+        found[name] = f"{found[name]}, {value}" if name in found else value
+    return found

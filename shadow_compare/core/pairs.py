@@ -52,7 +52,7 @@ class Held(NamedTuple):
 def exchange_of(frame: Frame, other: Answer, again: Answer | None) -> Exchange:
     """Legacy as the control and the core as the candidate, whoever was live."""
     live = Answer(frame.status, frame.headers, frame.body, frame.elapsed_us)
-    if Side(frame.side) is Side.LEGACY:
+    if frame.side == Side.LEGACY:
         return Exchange(frame.method, live, other, Side.LEGACY, again)
     return Exchange(frame.method, other, live, Side.CORE, again)
 

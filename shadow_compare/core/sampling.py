@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from proxy.core.frame import Frame
@@ -97,11 +98,19 @@ class Counted:
 
 def sample_of(frame: Frame, control_status: int, core_share_bp: int) -> Sample:
     """The sample that a frame belongs to. `core_share_bp` is its domain's share now."""
-    stratum = Stratum(frame.route, served(frame, core_share_bp), f"{control_status // 100}xx")
+    stratum, start = _stratum(frame.route, served(frame, core_share_bp), control_status // 100)
     request = _number(frame.method, frame.target, frame.request_body)
     if frame.shopper is None:
-        return Sample(stratum, _number(*stratum, "", request), request)
-    return Sample(stratum, _number(*stratum, "of", frame.shopper, request % SLOTS), request)
+        return Sample(stratum, _hashed(start + _packed("", request)), request)
+    key = _hashed(start + _packed("of", frame.shopper, request % SLOTS))
+    return Sample(stratum, key, request)
+
+
+@lru_cache(maxsize=4_096)
+def _stratum(route: str, served: Served, hundred: int) -> tuple[Stratum, bytes]:
+    """A stratum, and what every number of a sample in it is made of first."""
+    stratum = Stratum(route, served, f"{hundred}xx")
+    return stratum, _packed(*stratum)
 
 
 def served(frame: Frame, core_share_bp: int) -> Served:
@@ -147,9 +156,16 @@ def stratum_key(domain: str, epoch: str, stratum: Stratum) -> int:
 
 def _number(*parts: str | bytes | int) -> int:
     """63 even bits over the parts; no two rows of parts have the same bytes."""
-    digest = hashlib.blake2b(digest_size=8)
+    return _hashed(_packed(*parts))
+
+
+def _packed(*parts: str | bytes | int) -> bytes:
+    row = []
     for part in parts:
         data = part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")
-        digest.update(len(data).to_bytes(8, "big"))
-        digest.update(data)
-    return int.from_bytes(digest.digest(), "big") % KEYS
+        row += (len(data).to_bytes(8, "big"), data)
+    return b"".join(row)
+
+
+def _hashed(data: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big") % KEYS

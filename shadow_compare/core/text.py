@@ -5,6 +5,8 @@ from __future__ import annotations
 
 def storable(text: str) -> str:
     """The text without what PostgreSQL refuses: NUL, and halves of surrogate pairs."""
+    if text.isascii() and "\0" not in text:
+        return text
     return (
         text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
     )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from proxy.core import OpaqueBodyError, Redactor
 from proxy.core.address import AddressError
-from proxy.core.fields import split_lines
+from proxy.core.fields import known_lines, split_lines
 from proxy.core.frame import Frame, Headers
 from proxy.core.marks import unlike
 from proxy.edge.sealing import SealError, opened
@@ -155,10 +155,10 @@ class HttpAsker:
         if dry_run:
             await self._must_be_able(side, _route_of(frame), question)
         answer = await self._asked(side, question)
-        headers = tuple(split_lines(answer.lines))
         if dry_run:
+            headers = tuple(split_lines(answer.lines))
             self._must_have_honoured(side, _route_of(frame), headers)
-        return self._redacted(answer, headers)
+        return self._redacted(answer)
 
     def _question(self, frame: Frame, *, dry_run: bool) -> Question:
         headers = shadow_headers(frame, *self._credentials_of(frame))
@@ -197,7 +197,9 @@ class HttpAsker:
             if not asker.breaker.allows(_now_s()):
                 raise AskError("shadow_unreachable", f"{side} does not answer")
             try:
-                await asyncio.sleep(asker.pace.wait_s(_now_s()))
+                wait_s = asker.pace.wait_s(_now_s())
+                if wait_s > 0:
+                    await asyncio.sleep(wait_s)
                 answer = await self._client.ask(side, question)
             except NoAnswerError as exc:
                 _note(asker.breaker, exc.why)
@@ -247,17 +249,13 @@ class HttpAsker:
         if word is not Word.HONOURED:
             raise AskError("dry_run_refused", f"{side} did not say that it took the write back")
 
-    def _redacted(self, answer: StoreAnswer, headers: Headers) -> Answer:
-        told = Answer(answer.status, headers, answer.body, answer.elapsed_us)
+    def _redacted(self, answer: StoreAnswer) -> Answer:
+        lines = self._redactor.header_lines(answer.lines)
         try:
-            body = self._redactor.body(
-                answer.body,
-                told.header("content-type") or "",
-                told.header("content-encoding") or "",
-            )
+            body = self._redactor.body(answer.body, lines.content_type, lines.content_encoding)
         except OpaqueBodyError as exc:
             raise AskError("shadow_opaque", f"the answer cannot be redacted: {exc}") from exc
-        return Answer(answer.status, self._redactor.headers(headers), body, answer.elapsed_us)
+        return Answer(answer.status, known_lines(lines.text), body, answer.elapsed_us)
 
 
 def _word_in(headers: Headers) -> Word:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter as Counted
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
@@ -37,11 +38,12 @@ class PrometheusMeter:
         )
 
     def ended(self, frames: Sequence[Judged]) -> None:
-        for one in frames:
-            if one.outcome is not None:
-                self._compared.labels(one.domain, one.route, one.outcome.value).inc()
+        ends = Counted((one.domain, one.route, one.outcome, one.loss) for one in frames)
+        for (domain, route, outcome, loss), count in ends.items():
+            if outcome is not None:
+                self._compared.labels(domain, route, outcome.value).inc(count)
             else:
-                self._lost.labels(one.domain, one.loss or "").inc()
+                self._lost.labels(domain, loss or "").inc(count)
 
     def lag(self, seconds: float) -> None:
         self._lag.set(seconds)

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from proxy.routing.model import Side
 from shadow_compare.core.batch import Batch
 from shadow_compare.core.pairs import (
     Held,
@@ -82,7 +83,8 @@ async def prune_pairs(connection: AsyncConnection, batch: Batch) -> None:
 
 
 def _stratum(pair: RecordedPair, stores: str) -> Stratum:
-    frame, status = pair.frame, pair.exchange().legacy.status
+    frame = pair.frame
+    status = frame.status if frame.side == Side.LEGACY else pair.other.status
     return (frame.domain, stores, storable(frame.route), status_class(status))
 
 
