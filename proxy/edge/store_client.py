@@ -36,6 +36,9 @@ _LOOK_EVERY_S = 1.0
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(r"/[\x21-\x7e\x80-\xff]*")
 _NO_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]|[^\x00-\xff]")
+_LINES = re.compile(
+    r"(?:[!#$%&'*+.^_`|~0-9A-Za-z-]+: [^\x00-\x08\x0a-\x1f\x7f\u0100-\U0010ffff]*\r\n)*"
+)
 
 
 class NoAnswer(StrEnum):
@@ -137,6 +140,7 @@ class StoreClient:
         self._targets: dict[Side, _Target] = {}
         self._stores = stores
         self._looked_s = self._now()
+        self._deadlines = _Deadlines()
         self.use(stores)
 
     def use(self, stores: Mapping[Side, Store]) -> None:
@@ -156,6 +160,7 @@ class StoreClient:
 
     def close(self) -> None:
         """End all connections, those at work too."""
+        self._deadlines.close()
         for target in self._targets.values():
             target.pool.retire()
             for connection in tuple(target.pool.connections):
@@ -174,29 +179,27 @@ class StoreClient:
         self._look_after()
         target = self._targets[side]
         head = _head(question, target.address)
-        try:
-            async with asyncio.timeout(self._limits.timeout_s):
-                return await self._asked(target.pool, question, head)
-        except TimeoutError as exc:
-            raise NoAnswerError(NoAnswer.TIMEOUT, "no answer in time") from exc
-        except UpstreamError as exc:
-            raise NoAnswerError(NoAnswer.UNREACHABLE, str(exc)) from exc
+        return await self._asked(target.pool, question, head)
 
     async def _asked(self, pool: Pool, question: Question, head: bytes) -> StoreAnswer:
         is_sure = question.method in IDEMPOTENT_METHODS and not question.body
+        deadline_s = self._now() + self._limits.timeout_s
         attempts = 0
         while True:
             attempts += 1
             kept = pool.take(self._limits.idle_s) if is_sure else None
-            connection = kept or await pool.open()
+            connection = kept or await _opened(pool, deadline_s)
             heard = _Listener(question.method, self._limits.body_bytes, connection)
             began_s = self._now()
             try:
                 connection.begin(heard, head + question.body)
+                self._deadlines.add(heard, deadline_s)
                 end = await heard.ended
             except BaseException:
                 connection.abort()
                 raise
+            finally:
+                self._deadlines.remove(heard)
             if end is None and heard.answer is not None:
                 if connection.can_go_on:
                     pool.give_back(connection)
@@ -205,12 +208,17 @@ class StoreClient:
                 elapsed_us = round((self._now() - began_s) * 1_000_000)
                 answer = heard.answer
                 return StoreAnswer(answer.status, answer.lines, b"".join(heard.body), elapsed_us)
-            if kept is None or not may_retry(
-                question.method,
-                sent_bytes=len(head),
-                answered=heard.is_answered,
-                has_body=bool(question.body),
-                attempts=attempts,
+            is_late = end is not None and end.why is NoAnswer.TIMEOUT
+            if (
+                kept is None
+                or is_late
+                or not may_retry(
+                    question.method,
+                    sent_bytes=len(head),
+                    answered=heard.is_answered,
+                    has_body=bool(question.body),
+                    attempts=attempts,
+                )
             ):
                 raise end or NoAnswerError(NoAnswer.BROKEN, "the answer has no head")
 
@@ -328,6 +336,12 @@ class _Listener:
     def on_store_full(self, *, is_full: bool) -> None:
         pass  # questions are small, and lie in memory anyhow
 
+    def on_late(self) -> None:
+        """Its time is over."""
+        self._connection.abort()
+        self.body = []
+        self._end(NoAnswerError(NoAnswer.TIMEOUT, "no answer in time"))
+
     def _refuse(self, problem: str) -> None:
         # Closed with bytes unread, so that the store's next write fails.
         self._connection.abort()
@@ -339,6 +353,78 @@ class _Listener:
             self.ended.set_result(end)
 
 
+class _Deadlines:
+    """Ends questions whose time is over. One timer does for all of them: a timer of its own
+    costs each more than writing its head.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._due_s: dict[_Listener, float] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._looks_s = 0.0
+
+    def add(self, listener: _Listener, deadline_s: float) -> None:
+        self._due_s[listener] = deadline_s
+        if self._timer is None or deadline_s < self._looks_s:
+            self._look_at(deadline_s)
+
+    def remove(self, listener: _Listener) -> None:
+        # The timer stays as it is: it finds out by itself that there is nothing to end.
+        self._due_s.pop(listener, None)
+
+    def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def _look_at(self, when_s: float) -> None:
+        self.close()
+        self._looks_s = when_s
+        self._timer = self._loop.call_at(when_s, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        for listener, deadline_s in tuple(self._due_s.items()):
+            if deadline_s <= self._looks_s:
+                del self._due_s[listener]
+                listener.on_late()
+        if self._due_s:
+            self._look_at(min(self._due_s.values()))
+
+
+async def _opened(pool: Pool, deadline_s: float) -> StoreConnection:
+    """A new connection.
+
+    Raises:
+        NoAnswerError: there is none in time, or none at all.
+    """
+    try:
+        async with asyncio.timeout_at(deadline_s):
+            return await pool.open()
+    except TimeoutError as exc:
+        raise NoAnswerError(NoAnswer.TIMEOUT, "no answer in time") from exc
+    except UpstreamError as exc:
+        raise NoAnswerError(NoAnswer.UNREACHABLE, str(exc)) from exc
+
+
+def _lines(headers: Headers) -> bytes:
+    """Header lines, each with its CRLF, all of them looked at in one go.
+
+    Raises:
+        QuestionError: one of them would be read as something else.
+    """
+    lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
+    if headers and not (
+        _LINES.fullmatch(lines)
+        and lines.count("\r\n") == len(headers)
+        and _TOKEN.fullmatch("".join([name for name, _ in headers]))
+    ):
+        for name, value in headers:
+            if not _TOKEN.fullmatch(name) or _NO_VALUE.search(value):
+                raise QuestionError(f"the header {name!r} cannot be sent")
+    return lines.encode("latin-1")
+
+
 def _head(question: Question, address: StoreAddress) -> bytes:
     """The head that goes to the store.
 
@@ -347,13 +433,8 @@ def _head(question: Question, address: StoreAddress) -> bytes:
     """
     if not _TOKEN.fullmatch(question.method) or not _TARGET.fullmatch(question.target):
         raise QuestionError(f"{question.method} {question.target!r} is no request")
-    lines = []
-    has_host = False
-    for name, value in question.headers:
-        if not _TOKEN.fullmatch(name) or _NO_VALUE.search(value):
-            raise QuestionError(f"the header {name!r} cannot be sent")
-        has_host = has_host or name.lower() == "host"
-        lines.append(f"{name}: {value}\r\n")
+    lines = _lines(question.headers)
+    has_host = "host" in [name.lower() for name, _ in question.headers]
     start = b"%b %b%b HTTP/1.1\r\n" % (
         question.method.encode("ascii"),
         address.prefix,
@@ -362,7 +443,7 @@ def _head(question: Question, address: StoreAddress) -> bytes:
     parts = [start]
     if not has_host:
         parts += (b"Host: ", address.authority, b"\r\n")
-    parts.append("".join(lines).encode("latin-1"))
+    parts.append(lines)
     if question.body:
         parts.append(b"Content-Length: %d\r\n" % len(question.body))
     elif question.method not in ("GET", "HEAD", "OPTIONS", "DELETE"):

@@ -41,6 +41,7 @@ from proxy.storage.segments import START, Position, frames
 MIB = 1024 * 1024
 _READER_LOCK = "reader.lock"
 _READ_BYTES = MIB
+_MOST_BYTES = 64 * MIB
 
 
 class SpoolReader:
@@ -97,6 +98,8 @@ class SpoolReader:
         Each frame comes with the position behind it: store that one when the frame is
         done with. Damaged records are passed over and counted in `corrupt_records`; a
         torn end of a dead run is passed over (its frame was never counted as spooled).
+        Large bodies make it fewer than `max_frames`, but at least one of every run that
+        has any, unless `max_frames` are there before.
         """
         found = runs(self._directory)
         out: list[tuple[Position, Frame]] = []
@@ -105,7 +108,7 @@ class SpoolReader:
                 break
             run = found[(self._turn + turn) % len(found)]
             share = -(-(max_frames - len(out)) // (len(found) - turn))
-            out += self._read_run(run, share)
+            out += self._read_run(run, share, _MOST_BYTES // len(found))
         self._turn += 1
         return out
 
@@ -158,18 +161,20 @@ class SpoolReader:
             return True
         return False
 
-    def _read_run(self, run: Path, max_frames: int) -> list[tuple[Position, Frame]]:
+    def _read_run(self, run: Path, max_frames: int, max_bytes: int) -> list[tuple[Position, Frame]]:
         if run.name not in self._settled and not is_alive(run):
             # Counts are put right before the first frame of a dead run can be released.
             self.accounts()
         out: list[tuple[Position, Frame]] = []
+        size_bytes = 0
         for position, frame in frames(run, self._at.get(run.name, START), _READ_BYTES):
             self._at[run.name] = position
             if frame is None:
                 self.corrupt_records += 1
                 continue
             out.append((position, frame))
-            if len(out) == max_frames:
+            size_bytes += len(frame.body) + len(frame.request_body)
+            if len(out) == max_frames or size_bytes >= max_bytes:
                 break
         return out
 

@@ -30,6 +30,6 @@ def _by_name(headers: Headers) -> dict[str, str]:
     """Asked for half a dozen times of one answer, and most answers begin alike."""
     found: dict[str, str] = {}
     for key, value in headers:
-        name, value = key.lower(), value.strip()
-        found[name] = f"{found[name]}, {value}" if name in found else value
+        name, told = key.lower(), value.strip()
+        found[name] = f"{found[name]}, {told}" if name in found else told
     return found

@@ -160,7 +160,7 @@ def _number(*parts: str | bytes | int) -> int:
 
 
 def _packed(*parts: str | bytes | int) -> bytes:
-    row = []
+    row: list[bytes] = []
     for part in parts:
         data = part if isinstance(part, bytes) else str(part).encode("utf-8", "surrogatepass")
         row += (len(data).to_bytes(8, "big"), data)

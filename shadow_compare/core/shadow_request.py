@@ -5,6 +5,7 @@ a rule says whose.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from proxy.core.frame import Frame, Headers
 from proxy.core.redaction import is_redacted
@@ -28,6 +29,7 @@ _HOP_BY_HOP = frozenset(
     )
 )
 _OURS = frozenset((SHADOW_HEADER, DRY_RUN_HEADER.lower()))
+_NEVER = _HOP_BY_HOP | _OURS
 _READ_CODINGS = frozenset(("gzip", "x-gzip", "deflate", "identity"))
 
 
@@ -45,32 +47,38 @@ def shadow_headers(
         replaced: values that a rule sets, by lower-case name; they go before all others.
     """
     replaced = replaced or {}
+    asked = [(name.lower(), name, value) for name, value in frame.request_headers]
     named = {
         token.strip().lower()
-        for name, value in frame.request_headers
-        if name.lower() == "connection"
+        for lower, _, value in asked
+        if lower == "connection"
         for token in value.split(",")
     }
-    gone = _HOP_BY_HOP | _OURS | named | replaced.keys()
-    headers = [
-        (name, _codings(value) if name.lower() == "accept-encoding" else value)
-        for name, value in frame.request_headers
-        if name.lower() not in gone and not is_redacted(value)
-    ]
-    headers += [(name, value) for name, value in opened if name.lower() not in replaced]
-    headers += replaced.items()
-    present = {name.lower(): value for name, value in headers}
-    defaults = {
-        "X-Forwarded-Host": present.get("host", ""),
-        "X-Forwarded-Proto": "http",
-        "X-Request-ID": frame.request_id,
-    }
-    headers += [
-        (name, value) for name, value in defaults.items() if value and name.lower() not in present
-    ]
-    return [*headers, ("X-Banyan-Shadow", frame.request_id)]
+    gone = _NEVER.union(named, replaced) if named or replaced else _NEVER
+    headers = []
+    present = {}
+    for lower, name, value in asked:
+        if lower in gone or is_redacted(value):
+            continue
+        shown = _codings(value) if lower == "accept-encoding" else value
+        headers.append((name, shown))
+        present[lower] = shown
+    added = [(name, value) for name, value in opened if name.lower() not in replaced]
+    for name, value in (*added, *replaced.items()):
+        headers.append((name, value))
+        present[name.lower()] = value
+    for lower, name, default in (
+        ("x-forwarded-host", "X-Forwarded-Host", present.get("host", "")),
+        ("x-forwarded-proto", "X-Forwarded-Proto", "http"),
+        ("x-request-id", "X-Request-ID", frame.request_id),
+    ):
+        if default and lower not in present:
+            headers.append((name, default))
+    headers.append(("X-Banyan-Shadow", frame.request_id))
+    return headers
 
 
+@lru_cache(maxsize=256)
 def _codings(value: str) -> str:
     offered = (part.strip() for part in value.split(","))
     kept = [part for part in offered if part.partition(";")[0].strip().lower() in _READ_CODINGS]

@@ -110,7 +110,14 @@ async def run(job: Job, writer: EvidenceWriter) -> None:
             )
             stack.push_async_callback(asker.close)
             gear = Gear(source, writer, asker, WallClock(), meter)
-            comparer = Comparer(gear, table, max_age_s=job.max_age_s)
+            comparer = Comparer(
+                gear,
+                table,
+                max_age_s=job.max_age_s,
+                lanes=job.limits.concurrency,
+                # What a bus has handed out is in memory, and kept from the other comparers.
+                most=1_000 if job.bus is None else 200,
+            )
 
             def use(new: RoutingTable) -> None:
                 asker.use(new)
@@ -173,10 +180,11 @@ async def _go_round(comparer: Comparer, stop: asyncio.Event, *, once: bool) -> N
                 raise
             log.warning("stopped before the last batch was stored; the next start repeats it")
             return
-        if frames:
+        if comparer.is_behind or (once and frames):
             continue
         if once:
             return
+        # Also when there were a few: a moment's frames stored together cost a fraction.
         await pause(stop, IDLE_S)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -68,15 +68,31 @@ class Comparer:
 
     Args:
         max_age_s: older exchanges are lost as stale.
+        lanes: frames at work at the same time for each side that is asked.
+        most: frames of one batch at most.
+
+    Attributes:
+        is_behind: the last round took as many frames as it could, so there may be more.
     """
 
-    def __init__(self, gear: Gear, table: RoutingTable, *, max_age_s: float) -> None:
+    def __init__(
+        self,
+        gear: Gear,
+        table: RoutingTable,
+        *,
+        max_age_s: float,
+        lanes: int = 16,
+        most: int = 200,
+    ) -> None:
         self._source = gear.source
         self._writer = gear.writer
         self._asker = gear.asker
         self._clock = clock = gear.clock
         self._meter = gear.meter
         self._max_age_s = max_age_s
+        self._lanes = lanes
+        self._most = most
+        self.is_behind = False
         self._rulebook = Rulebook(table, clock.now_s())
         self._stores_since_s = float("-inf")
         self._batch_size = 16
@@ -115,6 +131,7 @@ class Comparer:
         # be given up.
         runs = await self._source.runs()
         taken = await self._source.read(self._batch_size)
+        self.is_behind = len(taken) >= self._batch_size
         closed = self._ended(runs, taken)
         frames = [frame for _, frame in taken]
         await self._wait_until_due(frames)
@@ -123,7 +140,7 @@ class Comparer:
         if taken:
             # Pauses that a domain asks for say nothing of how fast the other side is.
             took_s = self._clock.tick_s() - began_s
-            self._batch_size = next_batch(self._batch_size, took_s)
+            self._batch_size = next_batch(self._batch_size, took_s, most=self._most)
         judged = await self._look_again(frames, judged)
         now_s = self._clock.now_s()
         quiet = not judged and not closed and not self._announce
@@ -153,12 +170,24 @@ class Comparer:
 
     async def _judge(self, frames: Sequence[Frame]) -> list[Judged]:
         terms = Terms(self._clock.now_s() - self._max_age_s, self._stores_since_s)
+        rulebook, asker = self._rulebook, self._asker
+        judged: dict[int, Judged] = {}
+
+        async def work(waiting: Iterator[int]) -> None:
+            for n in waiting:
+                judged[n] = await compare(frames[n], rulebook, asker, terms)
+
+        # A few tasks that take one frame after the other instead of one task for each. No
+        # side waits for the other: each has lanes of its own.
+        numbers: dict[str, list[int]] = {}
+        for n, frame in enumerate(frames):
+            numbers.setdefault(frame.shadow, []).append(n)
         async with asyncio.TaskGroup() as group:
-            tasks = [
-                group.create_task(compare(frame, self._rulebook, self._asker, terms))
-                for frame in frames
-            ]
-        return [task.result() for task in tasks]
+            for own in numbers.values():
+                waiting = iter(own)
+                for _ in range(min(len(own), self._lanes)):
+                    group.create_task(work(waiting))
+        return [judged[n] for n in range(len(frames))]
 
     async def _wait_until_due(self, frames: Sequence[Frame]) -> None:
         """Let the last frame's pause pass. Those of a comparer that is behind are long over."""
