@@ -52,6 +52,11 @@ class Ours:
         """All its processes, the supervisor first."""
         return members([self.pid])
 
+    def is_compiled(self) -> bool:
+        """Whether its workers run compiled modules."""
+        _, text = fetch(f"http://127.0.0.1:{self.door}/readyz")
+        return bool(json.loads(text)["compiled"])
+
     def samples(self) -> dict[str, float]:
         """Its metrics: value by name with labels."""
         _, text = fetch(f"http://127.0.0.1:{self.door}/metrics")

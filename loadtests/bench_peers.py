@@ -45,6 +45,24 @@ def start_stores(processes: Processes) -> tuple[int, int]:
     return legacy, core
 
 
+def start_equal_stores(processes: Processes) -> tuple[int, int]:
+    """Two nginx that answer any path with one file of 1.8 kB. Returns their ports."""
+    html = processes.folder / "html"
+    html.mkdir()
+    (html / "product.json").write_text(json.dumps(PRODUCT), encoding="utf-8")
+    legacy, core = free_ports(2)
+    servers = "\n".join(
+        f"""
+server {{
+  listen 127.0.0.1:{port}; root {html}; open_file_cache max=10;
+  location / {{ try_files /product.json =404; }}
+}}"""
+        for port in (legacy, core)
+    )
+    _start_nginx(processes, "stores", servers)
+    return legacy, core
+
+
 def _store(html: Path, port: int) -> str:
     # $request_id is 32 random hex digits, new for each request.
     body = json.dumps({**PRODUCT, "title": "Book $request_id", "seen": "$msec $connection"})
