@@ -27,6 +27,21 @@ def covers(spans: Sequence[Span], seq: int) -> bool:
     return at >= 0 and spans[at].last >= seq
 
 
+def spans_of(seqs: Iterable[int]) -> list[Span]:
+    """Numbers as the spans that they make, in order."""
+    out: list[Span] = []
+    first = last = None
+    for seq in sorted(seqs):
+        if first is None or last is None or seq > last + 1:
+            if first is not None and last is not None:
+                out.append(Span(first, last))
+            first = seq
+        last = seq
+    if first is not None and last is not None:
+        out.append(Span(first, last))
+    return out
+
+
 def joined(spans: Iterable[Span]) -> tuple[Span, ...]:
     """The same numbers in as few spans as can be, in order."""
     out: list[Span] = []

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shadow_compare.core.batch import Batch
-from shadow_compare.core.spans import ALL, Span, covers, joined
+from shadow_compare.core.spans import ALL, Span, covers, joined, spans_of
 from shadow_compare.storage.done_tables import done
 
 # A closed run is remembered for longer than any bus keeps a frame of it.
@@ -67,9 +67,10 @@ async def only_new(connection: AsyncConnection, batch: Batch) -> tuple[Batch, Sp
 
 async def remember(connection: AsyncConnection, batch: Batch, before: Spans) -> None:
     """Mark the frames of a batch as done; of a closed run, all that may ever come."""
-    added: dict[str, list[Span]] = {}
+    seqs: dict[str, list[int]] = {}
     for one in batch.judged:
-        added.setdefault(one.run, []).append(Span(one.seq, one.seq))
+        seqs.setdefault(one.run, []).append(one.seq)
+    added = {run: spans_of(of_run) for run, of_run in seqs.items()}
     for run, passed in batch.passed.items():
         if passed.seq:
             added.setdefault(run, []).append(Span(1, passed.seq))

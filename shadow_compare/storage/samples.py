@@ -29,7 +29,7 @@ from shadow_compare.storage.upsert import put, put_new
 
 KEEP_EPOCH_S = 30 * 24 * 3600
 _COMPARED = (Outcome.MATCH, Outcome.ACCEPTED, Outcome.MISMATCH)
-_KEYS_AT_ONCE = 500
+_KEYS_AT_ONCE = 1_000
 
 
 class Place(NamedTuple):
@@ -92,15 +92,20 @@ async def store_samples(
 
 def _by_place(judged: Iterable[Judged]) -> dict[Place, tuple[float, list[Sighting]]]:
     """Each stratum's sightings in order, and the moment of the last of them."""
-    seen: dict[Place, tuple[float, list[Sighting]]] = {}
+    found: dict[tuple[str, str, Stratum], list[Judged]] = {}
     for one in judged:
-        if one.sample is None or one.outcome not in _COMPARED:
-            continue
-        stratum = one.sample.stratum._replace(route=storable(one.sample.stratum.route))
-        place = Place(one.domain, one.epoch, stratum)
-        last_s, sightings = seen.get(place, (one.at_s, []))
-        sightings.append(Sighting(one.sample, one.outcome is Outcome.MISMATCH))
-        seen[place] = max(last_s, one.at_s), sightings
+        if one.sample is not None and one.outcome in _COMPARED:
+            found.setdefault((one.domain, one.epoch, one.sample.stratum), []).append(one)
+    seen: dict[Place, tuple[float, list[Sighting]]] = {}
+    for (domain, epoch, stratum), alike in found.items():
+        place = Place(domain, epoch, stratum._replace(route=storable(stratum.route)))
+        last_s, sightings = seen.get(place, (alike[0].at_s, []))
+        sightings += [
+            Sighting(one.sample, one.outcome is Outcome.MISMATCH)
+            for one in alike
+            if one.sample is not None
+        ]
+        seen[place] = max(last_s, *(one.at_s for one in alike)), sightings
     return seen
 
 
@@ -137,20 +142,18 @@ async def _known(
     rows: Mapping[Place, Mapping[str, Any]],
 ) -> dict[int, dict[int, Remembered]]:
     """What is remembered of these samples, by stratum and key."""
-    wanted = sorted(
-        {
-            (stratum_key(*place), sighting.sample.key)
-            for place, (_, sightings) in seen.items()
-            for sighting in sightings
-            if sighting.sample.key < rows[place]["below"]
-        }
-    )
     known: dict[int, dict[int, Remembered]] = {}
-    pair = sa.tuple_(samples.c.stratum, samples.c.sample)
-    for start in range(0, len(wanted), _KEYS_AT_ONCE):
-        query = sa.select(samples).where(pair.in_(wanted[start : start + _KEYS_AT_ONCE]))
-        for row in (await connection.execute(query)).all():
-            known.setdefault(row.stratum, {})[row.sample] = Remembered(row.request, row.is_unequal)
+    found = samples.c
+    for place, (_, sightings) in seen.items():
+        number, below = stratum_key(*place), rows[place]["below"]
+        wanted = sorted({one.sample.key for one in sightings if one.sample.key < below})
+        for start in range(0, len(wanted), _KEYS_AT_ONCE):
+            keys = wanted[start : start + _KEYS_AT_ONCE]
+            query = sa.select(found.sample, found.request, found.is_unequal).where(
+                found.stratum == number, found.sample.in_(keys)
+            )
+            for key, request, is_unequal in (await connection.execute(query)).all():
+                known.setdefault(number, {})[key] = Remembered(request, is_unequal)
     return known
 
 

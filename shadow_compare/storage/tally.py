@@ -32,14 +32,18 @@ Added = Mapping[tuple[str, str, str], tuple[int, int]]
 
 def totals(judged: Iterable[Judged], added: Added) -> list[Row]:
     """Rows to add to `totals`. `added` is of the same frames."""
+    alike = Counter(
+        (one.domain, one.epoch, one.route, one.outcome, one.noise is not None, bool(one.noise))
+        for one in judged
+    )
     counts: Counter[tuple[tuple[str, str, str], str]] = Counter()
-    for one in judged:
-        if one.outcome is None:
+    for (domain, epoch, route, outcome, asked_twice, noisy), count in alike.items():
+        if outcome is None:
             continue
-        key = (one.domain, one.epoch, storable(one.route))
-        counts[key, COLUMN[one.outcome]] += 1
-        counts[key, "asked_twice"] += one.noise is not None
-        counts[key, "noisy"] += bool(one.noise)
+        key = (domain, epoch, storable(route))
+        counts[key, COLUMN[outcome]] += count
+        counts[key, "asked_twice"] += asked_twice * count
+        counts[key, "noisy"] += noisy * count
     for key, (samples, unequal) in added.items():
         counts[key, "samples"] += samples
         counts[key, "unequal"] += unequal
@@ -59,13 +63,18 @@ def tallies(judged: Sequence[Judged], added: Added) -> list[Row]:
     """
     counts: Counter[tuple[tuple[str, int, str, str], str]] = Counter()
     last: dict[tuple[str, str, str], tuple[str, int, str, str]] = {}
+    alike: dict[tuple[str, int, str, str, Outcome | None], int] = {}
     for one in judged:
-        if one.outcome is None:
-            continue
         start = int(one.at_s) // TREND_INTERVAL_S * TREND_INTERVAL_S
-        key = (one.domain, start, one.epoch, storable(one.route))
-        counts[key, COLUMN[one.outcome]] += 1
-        last[one.domain, one.epoch, storable(one.route)] = key
+        kind = (one.domain, start, one.epoch, one.route, one.outcome)
+        # Taken out and put back: the kinds stand in the order of their last frames.
+        alike[kind] = alike.pop(kind, 0) + 1
+    for (domain, start, epoch, route, outcome), count in alike.items():
+        if outcome is None:
+            continue
+        key = (domain, start, epoch, storable(route))
+        counts[key, COLUMN[outcome]] += count
+        last[domain, epoch, storable(route)] = key
     for place, (samples, unequal) in added.items():
         counts[last[place], "samples"] += samples
         counts[last[place], "unequal"] += unequal
@@ -111,9 +120,13 @@ def noise(judged: Iterable[Judged]) -> list[Row]:
 
 def followed(judged: Sequence[Judged]) -> dict[str, dict[Line, int]]:
     """Per run, the lines of the books that these frames add to."""
+    alike = Counter(
+        (one.run, one.domain, one.route, one.outcome is not None, one.loss or "") for one in judged
+    )
     runs: dict[str, Counter[Line]] = {}
-    for one in judged:
-        kind = Kind.COMPARED if one.outcome is not None else Kind.LOST
-        line = Line(storable(one.domain), storable(one.route), kind, one.loss or "")
-        runs.setdefault(one.run, Counter())[line] += 1
+    for (run, domain, route, is_compared, loss), count in alike.items():
+        kind = Kind.COMPARED if is_compared else Kind.LOST
+        runs.setdefault(run, Counter())[Line(storable(domain), storable(route), kind, loss)] += (
+            count
+        )
     return {run: dict(lines) for run, lines in runs.items()}

@@ -165,6 +165,23 @@ async def test_each_trouble_ends_in_one_word_and_the_next_question_is_well(
     assert store.connections == 2
 
 
+async def test_each_question_has_its_own_deadline_also_beside_others() -> None:
+    limits = ClientLimits(timeout_s=0.4)
+    async with raw_store(hangs) as (_, url), asking(url, limits) as client:
+        began_s = asyncio.get_running_loop().time()
+        first = asyncio.ensure_future(client.ask(Side.CORE, ASKED))
+        await asyncio.sleep(limits.timeout_s / 2)
+        second = asyncio.ensure_future(client.ask(Side.CORE, ASKED))
+        with pytest.raises(NoAnswerError) as early:
+            await first
+        with pytest.raises(NoAnswerError) as late:
+            await second
+        took_s = asyncio.get_running_loop().time() - began_s
+
+    assert early.value.why is late.value.why is NoAnswer.TIMEOUT
+    assert took_s >= limits.timeout_s * 1.5
+
+
 async def test_a_port_where_nobody_listens_is_unreachable() -> None:
     async with asking(f"http://127.0.0.1:{free_port()}") as client:
         with pytest.raises(NoAnswerError) as caught:
@@ -231,6 +248,9 @@ async def test_a_write_is_sent_once_whatever_becomes_of_it() -> None:
         Question("GET /x HTTP/1.1\r\nA: b\r\n\r\nGET", "/x", ()),
         Question("GET", "/x", (("A", "1\r\nB: 2"),)),
         Question("GET", "/x", (("A\r\nB", "1"),)),
+        Question("GET", "/x", (("A: 1\r\nB", "1"), ("C", "1"))),
+        Question("GET", "/x", (("A: 1", "2"),)),
+        Question("GET", "/x", (("", "1"),)),
         Question("GET", "/x", (("A", "€"),)),
     ],
 )

@@ -197,6 +197,21 @@ def test_runs_take_turns(tmp_path: Path) -> None:
     assert len(rest) == 90
 
 
+def test_large_bodies_make_a_read_shorter_and_every_run_yields_something(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("proxy.storage.spool._MOST_BYTES", 200)
+    other = "20261122T013000-4712-d4e5f6"
+    with writing(tmp_path) as one, writing(tmp_path, other) as two, SpoolReader(tmp_path) as reader:
+        write(one, 5, body=b"x" * 60)
+        write(two, 5, run=other, body=b"x" * 900)
+        first = [f.run for _, f in reader.read(10)]
+        rest = read_all(reader, 10)
+
+    assert (first.count(RUN), first.count(other)) == (2, 1)
+    assert len(rest) == 7
+
+
 def test_the_torn_end_of_a_dead_run_is_lost_and_so_counted(tmp_path: Path) -> None:
     with writing(tmp_path) as writer:
         write(writer, 3)

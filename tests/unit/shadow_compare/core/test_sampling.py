@@ -191,3 +191,11 @@ def test_strata_of_different_epochs_and_domains_have_numbers_of_their_own() -> N
 
     assert len(numbers) == 8
     assert all(0 <= number < KEYS for number in numbers)
+
+
+def test_numbers_of_samples_are_those_that_earlier_releases_stored() -> None:
+    known, nobody = sample_of(asked(), 200, 0), sample_of(asked(shopper=None), 200, 0)
+
+    assert (known.key, known.request) == (2477483346352263389, 1264317286150222918)
+    assert nobody.key == 8494067506441469809
+    assert stratum_key("catalog", "e", STRATUM) == 5676036695150413269

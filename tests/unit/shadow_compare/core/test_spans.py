@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shadow_compare.core.spans import Span, covers, joined
+from shadow_compare.core.spans import Span, covers, joined, spans_of
 
 SPANS = st.lists(
     st.builds(lambda first, more: Span(first, first + more), st.integers(1, 60), st.integers(0, 9)),
@@ -29,6 +29,11 @@ def test_joined_spans_stand_in_order_and_do_not_touch(spans: list[Span]) -> None
     out = joined(spans)
 
     assert all(one.last + 1 < after.first for one, after in pairwise(out))
+
+
+@given(seqs=st.lists(st.integers(1, 40)))
+def test_numbers_make_the_spans_that_joining_them_one_by_one_makes(seqs: list[int]) -> None:
+    assert tuple(spans_of(seqs)) == joined(Span(seq, seq) for seq in seqs)
 
 
 @given(spans=SPANS, seq=st.integers(0, 80))

@@ -98,6 +98,46 @@ async def test_a_frame_is_asked_of_the_other_side_and_counted() -> None:
     assert house.meter.frames == house.evidence.judged
 
 
+class CrowdedAsker:
+    """Implements ports.Asker; counts the questions that are open at the same time."""
+
+    def __init__(self) -> None:
+        self.open: Counter[Side] = Counter()
+        self.most: Counter[Side] = Counter()
+
+    async def ask(self, side: Side, frame: Frame, *, dry_run: bool = False) -> Answer:
+        del dry_run
+        self.open[side] += 1
+        self.most |= self.open
+        for _ in range(3):
+            await asyncio.sleep(0)
+        self.open[side] -= 1
+        return same_answer(side, frame)
+
+
+async def test_each_side_has_lanes_of_its_own_and_no_more() -> None:
+    frames = [frame(n, side="core" if n % 3 else "legacy") for n in range(1, 16)]
+    house, asker = House(*frames), CrowdedAsker()
+    gear = Gear(house.source, house.evidence, asker, house.clock, house.meter)
+    comparer = Comparer(gear, house.table, max_age_s=900, lanes=2)
+
+    taken = await comparer.round(NEVER)
+
+    assert taken == len(frames)
+    assert asker.most == {Side.CORE: 2, Side.LEGACY: 2}
+    assert [one.seq for one in house.evidence.judged] == list(range(1, 16))
+
+
+async def test_a_comparer_is_behind_while_it_takes_all_that_it_may() -> None:
+    house = House(*(frame(n) for n in range(1, 21)))
+    behind = []
+    for _ in range(2):
+        await house.round()
+        behind.append(house.comparer.is_behind)
+
+    assert behind == [True, False]
+
+
 async def test_after_the_cutover_legacy_is_asked_and_stays_the_control() -> None:
     def legacy_differs(_side: Side, one: Frame) -> Answer:
         return Answer(200, one.headers, b'[{"id": "of legacy"}]')
