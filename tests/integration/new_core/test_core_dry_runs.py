@@ -107,6 +107,11 @@ class Shop:
             async with database.reading():
                 await self.count(database)
 
+        @app.put("/thread", openapi_extra=TAKES_BACK)
+        def thread() -> None:
+            with contextlib.closing(sa.create_engine("sqlite://").connect()) as connection:
+                connection.execute(sa.text("SELECT 1"))
+
         @app.put("/later", openapi_extra=TAKES_BACK)
         async def later() -> None:
             async def write() -> None:
@@ -181,7 +186,7 @@ async def test_a_dry_run_sees_its_own_writes_and_lets_no_effect_out(shop: Shop) 
     assert shop.mails == ["counted"]
 
 
-@pytest.mark.parametrize("path", ["/undeclared", "/elsewhere", "/swallowed", "/two"])
+@pytest.mark.parametrize("path", ["/undeclared", "/elsewhere", "/swallowed", "/two", "/thread"])
 async def test_what_cannot_be_taken_back_is_refused_and_does_not_stay(
     shop: Shop, path: str
 ) -> None:
