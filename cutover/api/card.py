@@ -20,6 +20,7 @@ from cutover.api.judgement import (
     parity_line,
 )
 from cutover.api.readings import DomainReading, Facts, Reading
+from cutover.core.strata import worst_asked
 from proxy.routing import BASIS_POINTS, Domain, Stage
 from shadow_compare.core.evidence import DomainEvidence, Latency, MismatchGroup, TrendPoint
 
@@ -125,7 +126,6 @@ def card_of(domain: Domain, facts: Facts) -> Card:
     latency = in_order(known.latency) if known else ()
     trend = known.trend if known else ()
     step = next_step(domain, gate)
-    asked = None if domain.stage is Stage.LEGACY else domain.parity_gate
     return Card(
         name=domain.name,
         anchor=anchor_of(domain.name),
@@ -134,7 +134,7 @@ def card_of(domain: Domain, facts: Facts) -> Card:
         stage_words=_stage_words(domain),
         steps=track(domain),
         split=_split(domain, facts),
-        parity=parity_line(evidence.overall, asked) if evidence else None,
+        parity=_parity(domain, evidence) if evidence else None,
         gate=gate,
         next_step=step,
         gate_aside=tuple(sentence for sentence in gate.sentences if sentence not in step),
@@ -157,6 +157,15 @@ def card_of(domain: Domain, facts: Facts) -> Card:
         latency_raw=latency,
         groups_raw=groups,
     )
+
+
+def _parity(domain: Domain, evidence: DomainEvidence) -> ParityLine:
+    gate = None if domain.stage is Stage.LEGACY else domain.parity_gate
+    if gate is None:
+        return parity_line(evidence.overall, None)
+    routes = {route.name for route in domain.routes}
+    worst = worst_asked(gate, routes, evidence.overall, evidence.strata)
+    return parity_line(evidence.overall, gate, worst)
 
 
 def track(domain: Domain) -> tuple[Step, ...]:

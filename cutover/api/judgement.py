@@ -10,6 +10,7 @@ from functools import lru_cache
 from cutover.api.figures import count, counted, percent_of_ppm, plain_percent
 from cutover.core.gate import Findings, judge
 from cutover.core.stages import next_steps, position
+from cutover.core.strata import Verdict, Worst
 from proxy.routing import Domain, ParityGate, Stage
 from shadow_compare.core.anytime import anytime_samples_needed
 from shadow_compare.core.evidence import DomainEvidence, MismatchGroup, Parity
@@ -39,6 +40,8 @@ class ParityLine:
         known: False while there is too little to say how equal the sides are.
         so_far: what is seen besides the bound, "" when there is nothing to add.
         samples: distinct ones so far; `needed` are asked for before the bound counts.
+        place: whose bound the figure is, where a gate goes by it; "" elsewhere.
+        light: the verdict on that bound.
     """
 
     known: bool
@@ -48,6 +51,13 @@ class ParityLine:
     so_far: str
     samples: int
     needed: int
+    place: str = ""
+    light: Light = Light.OFF
+
+    @property
+    def word(self) -> str:
+        """The verdict in a word."""
+        return self.light.value
 
     @property
     def sentence(self) -> str:
@@ -70,8 +80,28 @@ def needed_for(gate: ParityGate) -> int:
     return max(gate.samples, anytime_samples_needed(gate.min_ppm, gate.confidence_bp) or 0)
 
 
-def parity_line(parity: Parity, gate: ParityGate | None) -> ParityLine:
-    """Say how equal the sides are, or how much is missing before that can be said."""
+def parity_line(parity: Parity, gate: ParityGate | None, worst: Worst | None = None) -> ParityLine:
+    """Say how equal the sides are, or how much is missing before that can be said.
+
+    With `worst`, the figure is the bound that the gate goes by and not the whole domain's.
+    """
+    line = _whole_line(parity, gate)
+    if worst is None or not parity.samples:
+        return line
+    figure, sure = percent_of_ppm(worst.bounds.lower_ppm), gate.confidence_bp if gate else 0
+    tail = f" equal ({plain_percent(sure * 100)} sure, {counted(worst.samples, 'sample')})"
+    place, seen = worst.place, line.so_far
+    if worst.asked > 1:
+        place = f"{place}, the worst of {count(worst.asked)} that are asked"
+        overall = f"the whole domain at least {percent_of_ppm(parity.lower_ppm)}"
+        seen = ", ".join(part for part in (overall, _seen(parity)) if part)
+    judged = replace(line, place=place, light=Light(worst.verdict.value))
+    if line.known or worst.verdict is Verdict.FAIL:
+        return replace(judged, known=True, lead="at least ", figure=figure, tail=tail, so_far=seen)
+    return replace(judged, so_far=f"so far at least {figure}{tail}")
+
+
+def _whole_line(parity: Parity, gate: ParityGate | None) -> ParityLine:
     figure = percent_of_ppm(parity.lower_ppm)
     tail = (
         f" equal ({plain_percent(parity.confidence_bp * 100)} sure, "

@@ -90,6 +90,8 @@ def card_twin(card: Card) -> dict[str, Any]:
             "needed": parity.needed,
             "ratio_ppm": evidence.overall.ratio_ppm,
             "sentence": parity.sentence,
+            "place": parity.place,
+            "verdict": parity.word if parity.place else None,
         },
         "gate": {"state": card.gate.light.value, "sentences": list(card.gate.sentences)},
         "next_step": card.next_step,

@@ -8,8 +8,9 @@ from enum import StrEnum
 
 from proxy.routing import PPM, ParityGate
 from shadow_compare.core.anytime import Bounds, anytime_bounds_ppm
-from shadow_compare.core.evidence import StratumParity
+from shadow_compare.core.evidence import Parity, StratumParity
 from shadow_compare.core.sampling import Served
+from shadow_compare.core.words import stratum_words
 
 
 class Verdict(StrEnum):
@@ -85,6 +86,44 @@ def rest_of(gate: ParityGate, weighed: Sequence[Weighed]) -> Rest | None:
     bounds = anytime_bounds_ppm(samples - unequal, samples, gate.confidence_bp)
     verdict = verdict_of(bounds, gate) if weight_ppm >= gate.min_weight_ppm else None
     return Rest(len(light), samples, unequal, weight_ppm, bounds, verdict)
+
+
+@dataclass(frozen=True, slots=True)
+class Worst:
+    """What a gate goes by: the worst of the whole domain and the strata that are asked.
+
+    Attributes:
+        place: its name, as people read it.
+        asked: how many there were to choose from, the whole domain among them.
+    """
+
+    place: str
+    samples: int
+    unequal: int
+    bounds: Bounds
+    verdict: Verdict
+    asked: int
+
+
+def worst_asked(
+    gate: ParityGate, routes: Collection[str], overall: Parity, strata: Sequence[StratumParity]
+) -> Worst:
+    """The one with the hardest verdict, and of these the lowest bound."""
+    bounds = anytime_bounds_ppm(
+        overall.samples - overall.unequal, overall.samples, gate.confidence_bp
+    )
+    found = [("the whole domain", overall.samples, overall.unequal, bounds)]
+    weighed = weigh(gate, routes, strata)
+    found += [
+        (stratum_words(one.parity.stratum), one.parity.samples, one.parity.unequal, one.bounds)
+        for one in weighed
+        if one.verdict
+    ]
+    rest = rest_of(gate, weighed)
+    if rest is not None and rest.verdict:
+        found.append(("all light strata together", rest.samples, rest.unequal, rest.bounds))
+    every = [Worst(*one, verdict_of(one[3], gate), len(found)) for one in found]
+    return min(every, key=lambda one: (_ORDER[one.verdict], one.bounds.lower_ppm))
 
 
 def verdict_of(bounds: Bounds, gate: ParityGate) -> Verdict:
