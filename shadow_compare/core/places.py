@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*", re.ASCII)
 _ID = re.compile(r"\d+|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
+_MARK = "[hmac:"
 
 
 # What tells a place among its neighbours in the live answer: a member's name, an index, or
@@ -61,7 +62,9 @@ class At:
         )
 
     def pattern(self) -> str:
-        """The path without indexes, and without keys that are ids rather than names.
+        """The path without indexes, and without keys that are ids or marks of hidden values.
+
+        A pattern is kept with the counts, where nobody looks for what is one person's.
 
         It begins at the last element on the way that has a name of its own.
         """
@@ -71,7 +74,7 @@ class At:
                 continue
             if at._anchor:
                 spelt = f"$..{_spell(at._anchor)}"
-            elif isinstance(at._step, int) or _ID.fullmatch(at._step):
+            elif isinstance(at._step, int) or _is_id(at._step):
                 spelt += "[*]"
             else:
                 spelt += _spell(at._step)
@@ -105,6 +108,10 @@ def strangers(
             found[index] = (behind, nth)
             nth += 1
     return found
+
+
+def _is_id(key: str) -> bool:
+    return _ID.fullmatch(key) is not None or _MARK in key
 
 
 def _index(nth: int | None) -> str:

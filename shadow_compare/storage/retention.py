@@ -12,17 +12,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shadow_compare.errors import EvidenceUnavailable
 from shadow_compare.storage.group_tables import journal
-from shadow_compare.storage.proof_tables import drifts, recorded_pairs, rule_uses
+from shadow_compare.storage.proof_tables import recorded_pairs, rule_uses
 from shadow_compare.storage.schema import current_revision, head_revision
+from shadow_compare.storage.strata_tables import strata
 from shadow_compare.storage.tables import (
     domains,
     epochs,
     examples,
-    groups,
     latencies,
     ledger,
     metadata,
-    noise,
     runs,
     tallies,
     totals,
@@ -34,13 +33,11 @@ _LOOK_ROWS = 200
 
 # What is kept of single exchanges and of what people said, by the time it is of.
 KEPT = (examples, recorded_pairs, journal)
-# Counts and books: they name nobody, and a purge leaves them as they are.
+# Counts and books: names of routes, rules and releases, and numbers. A purge leaves them as
+# they are, and `samples` and `strata`, which hold nothing else.
 _COUNTED = frozenset(
     table.name
-    for table in (
-        *(domains, drifts, epochs, groups, latencies, ledger, noise, rule_uses, runs, tallies),
-        totals,
-    )
+    for table in (domains, epochs, latencies, ledger, rule_uses, runs, strata, tallies, totals)
 )
 
 Holds = Callable[[bytes], bool]

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
+import signal
+import sqlite3
+import subprocess
+import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 import typer
@@ -19,11 +27,12 @@ from proxy.storage.runs import redaction_key
 from shadow_compare import cli
 from shadow_compare.core.answer import Answer
 from shadow_compare.core.batch import Batch
+from shadow_compare.core.drift import Drift
 from shadow_compare.core.pairs import RecordedPair
 from shadow_compare.core.verdict import Outcome
 from shadow_compare.storage import tables
 from shadow_compare.storage.engine import parse, writer_engine
-from shadow_compare.storage.proof_tables import recorded_pairs
+from shadow_compare.storage.proof_tables import drifts, recorded_pairs
 from shadow_compare.storage.schema import migrate
 from shadow_compare.storage.writer import SqlEvidenceWriter
 from tests.support.comparing import epoch, example, finding, frame, judged
@@ -92,6 +101,16 @@ class Home:
         engine.dispose()
         return int(count)
 
+    def put(self, table: sa.Table, key: Mapping[str, object], rest: Mapping[str, object]) -> None:
+        engine = sa.create_engine(f"sqlite:///{self.file}")
+        with engine.begin() as connection:
+            connection.execute(sa.insert(table).values({**key, **rest}))
+        engine.dispose()
+
+    def sound(self) -> bool:
+        with contextlib.closing(sqlite3.connect(self.file)) as connection:
+            return bool(connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)])
+
     def stored(self) -> bytes:
         return b"".join(path.read_bytes() for path in self.file.parent.glob("evidence.sqlite3*"))
 
@@ -129,6 +148,99 @@ def test_a_purge_leaves_nothing_of_one_person_and_all_of_the_others(home: Home) 
     assert [bool(one.body.strip(b"\0")) for one in left] == [False, True]
     assert home.rows(tables.groups) == mismatches
     assert home.rows(recorded_pairs) == 1
+
+
+def test_a_purge_finds_what_calibration_and_groups_kept_of_a_person(home: Home) -> None:
+    home.store([BOB])
+    for person in (ANN, BOB):
+        mark = json.dumps(home.redactor.mark(person.encode()))
+        drift = Drift("legacy", "GET /p", f"$.{person[:3]}", 9, 1, samples=((mark, "1"),))
+        place = {"domain": "catalog", "stores": "s", "side": "legacy", "route": "GET /p"}
+        kept = {"pattern": drift.pattern, "at_s": 1.0, "drift": msgspec.json.encode(drift)}
+        home.put(drifts, place, kept)
+    hidden = home.redactor.mark(ANN.encode())
+    key = {"domain": "catalog", "epoch": "e", "route": "GET /p"}
+    home.put(tables.noise, key, {"pattern": f"$['{hidden}']", "differed": 3})
+    seen = {"title": f"{hidden} differs", "patterns": "[]", "first_seen_s": 1.0, "last_seen_s": 1.0}
+    home.put(tables.groups, {**key, "fingerprint": "v1:00000000000000cc"}, seen)
+
+    code, said = home.run("purge", "--subject", ANN)
+
+    assert code == 0, said
+    assert all(f"{name}: 1\n" in said for name in ("drifts", "noise", "groups"))
+    assert home.mark(ANN) not in home.stored()
+    assert home.rows(drifts) == 1
+
+
+class Killed(NamedTuple):
+    """Where a purge is killed: at the nth call of a function."""
+
+    where: str
+    nth: int
+
+
+KILLING = """
+import os, signal, sys
+from typer import Typer
+from typer.testing import CliRunner
+from shadow_compare import cli
+from shadow_compare.storage import retention
+from proxy.storage import emptying
+
+name, nth = sys.argv[1], int(sys.argv[2])
+place = {"spool": (emptying, "stamp"), "row": (retention.sa, "delete"),
+         "table": (retention, "_text_columns"),
+         "scrub": (retention.SqlRetention, "_scrub")}[name]
+real, seen = getattr(*place), []
+
+def killing(*given):
+    seen.append(given)
+    if len(seen) == nth:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return real(*given)
+
+setattr(*place, killing)
+app = Typer()
+app.command()(cli.purge)
+app(sys.argv[3:])
+"""
+
+
+@pytest.mark.parametrize(
+    "killed",
+    [
+        Killed("spool", 2),
+        Killed("row", 1),
+        Killed("row", 4),
+        Killed("table", 9),
+        Killed("scrub", 1),
+    ],
+    ids=lambda one: f"{one.where} {one.nth}",
+)
+def test_a_purge_killed_in_the_middle_is_done_by_the_next_one(home: Home, killed: Killed) -> None:
+    home.store([ANN, BOB, ANN, ANN])
+    worker = Worker(home.spool, "20261122T000000-1-aaaaaa")
+    for person in (ANN, BOB, ANN, ANN):
+        body = home.redactor.body(json.dumps({"email": person}).encode(), "application/json")
+        worker.mirror(body=body)
+    places = ("--subject", ANN, "--spool", str(home.spool), "--database", home.url)
+
+    died = subprocess.run(
+        [sys.executable, "-c", KILLING, killed.where, str(killed.nth), *places], check=False
+    )
+    code, said = home.run("purge", "--subject", ANN)
+
+    with SpoolReader(home.spool) as reader:
+        left = [bool(one.body.strip(b"\0")) for _, one in reader.read()]
+    worker.close()
+    spool = b"".join(path.read_bytes() for path in home.spool.rglob("*.seg"))
+    assert died.returncode == -signal.SIGKILL
+    assert code == 0, said
+    assert left == [False, True, False, False]
+    assert home.mark(ANN) not in home.stored() + spool
+    assert home.mark(BOB) in home.stored()
+    assert home.mark(BOB) in spool
+    assert home.sound()
 
 
 def test_a_purge_finds_what_an_earlier_key_hid(home: Home) -> None:

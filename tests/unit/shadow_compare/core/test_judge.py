@@ -317,6 +317,15 @@ def test_keys_that_are_ids_do_not_split_groups() -> None:
     assert [leaf.pattern for leaf in found.leaves] == ["$[*].n", "$[*]"]
 
 
+def test_a_key_that_was_hidden_stands_in_no_pattern() -> None:
+    mark = "[hmac:5944dd0a841805a2]"
+
+    found = verdict({mark: {"n": 1}, f"phone {mark}": 1}, {mark: {"n": 2}, f"phone {mark}": 2})
+
+    assert [leaf.pattern for leaf in found.leaves] == ["$[*].n", "$[*]"]
+    assert mark in found.leaves[0].path
+
+
 def test_a_fault_of_the_comparer_is_broken_and_never_a_match() -> None:
     class Surprise(bytes):
         @override
