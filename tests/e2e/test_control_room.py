@@ -307,7 +307,7 @@ def test_an_evidence_store_that_vanishes_leaves_greyed_figures_with_their_age(
     database.write_bytes(b"this is no database" * 400)
 
     expect(catalog.locator(".stale-note")).to_contain_text("figures below are from", timeout=20_000)
-    expect(catalog.locator(".parity")).to_contain_text("2,100 samples")
+    expect(catalog.locator(".parity")).to_contain_text("1,200 samples")
     expect(catalog.locator(".card-head .light")).to_have_text("Unknown")
     # The note has moved all below it; what the reader had folded is still folded.
     assert catalog.locator("details").get_attribute("open") is None
@@ -317,7 +317,7 @@ def test_the_page_reads_the_same_without_script(open_page: Open) -> None:
     page = open_page(script=False)
 
     expect(page.get_by_role("article", name="catalog").locator(".parity")).to_contain_text(
-        "2,100 samples"
+        "1,200 samples"
     )
     expect(page.locator("#live")).to_contain_text("as of 20")
 
