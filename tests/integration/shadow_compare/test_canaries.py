@@ -8,7 +8,6 @@ import http.server
 import importlib.util
 import json
 import re
-import subprocess
 import sys
 import threading
 import urllib.request
@@ -24,6 +23,7 @@ from typing_extensions import override
 
 from proxy.storage import SpoolReader
 from tests.integration.proxy.harness import Client, Proxy, eventually, get, proxy
+from tests.support.commands import run_banyan
 from tests.support.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 
@@ -41,6 +41,7 @@ PEOPLE = {
     "bearer": "canarybearer9f8e7d6c5b4a",
     "password": "canary-Pa55word",
 }
+WRITTEN = ("json", "gzip", "form", "parts", "xml")
 CARD, IBAN, EMAIL, PHONE, FIRST, NAME, STREET, SESSION, BEARER, PASSWORD = PEOPLE.values()
 PERSON = {
     "customer": {"name": NAME, "email": EMAIL, "id": 7},
@@ -130,6 +131,13 @@ def table(legacy: int, core: int) -> str:
 """
         for stage in ("shadow", "canary", "core")
     )
+    domains += """
+  orders:
+    owner: people
+    stage: shadow
+    routes: [{path: "/orders/{id}/"}, {path: "/orders/{id}/lines/", methods: [POST]}]
+    shadow: {writes: verify, verify: [{read: "/orders/{id}/", after: 100ms}]}
+"""
     return (
         f'apiVersion: banyan/v1\nstores:\n  legacy: {{url: "http://127.0.0.1:{legacy}"}}\n'
         f'  core: {{url: "http://127.0.0.1:{core}"}}\n'
@@ -150,6 +158,16 @@ def requests() -> Iterator[bytes]:
         for part in (CARD, EMAIL, quote(EMAIL, safe=""), quote(PHONE, safe=""), IBAN):
             yield get(f"/{stage}/{part}/", *secret, f"X-Request-ID: {CARD}")
         yield get(f"/{stage}/json-1/?email={EMAIL}&password={PASSWORD}&street={quote(STREET)}")
+    for number, kind in enumerate(WRITTEN):
+        media, body, fields = answers("")[kind]
+        # One whose query was hidden cannot be followed by its reads; the others are.
+        query = f"?email={EMAIL}" if number == 0 else ""
+        head = (
+            f"POST /orders/{number}/lines/{query} HTTP/1.1",
+            *("Host: shop", *secret, f"Content-Type: {media}", f"Content-Length: {len(body)}"),
+            *(f"{name}: {value}" for name, value in fields.items() if name == "Content-Encoding"),
+        )
+        yield "\r\n".join(head).encode() + b"\r\n\r\n" + body
 
 
 def spelled(value: str) -> set[bytes]:
@@ -218,26 +236,26 @@ def pages(url: str) -> dict[str, bytes]:
     return seen
 
 
-def banyan(*words: str) -> bytes:
-    """What a command says on both streams."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cutover", *words], capture_output=True, check=False, timeout=60
-    )
-    return done.stdout + done.stderr
-
-
 def commands(database: str, config: Path) -> dict[str, bytes]:
     """What people read and export of each group."""
-    places = ("--database", database)
-    listed = banyan("mismatches", "--json", *places)
-    said = {"mismatches": listed}
-    names = re.findall(rb'"(v[0-9]+:[0-9a-f]{16})"', listed)
+    places = ("--config", config, "--database", database)
+
+    def said(*words: str) -> bytes:
+        ended = run_banyan("mismatches", *words, *places)
+        assert ended.code == 0, ended
+        return (ended.out + ended.err).encode()
+
+    listed = run_banyan("mismatches", "--json", "--database", database)
+    names = sorted(set(re.findall(r'"(v[0-9]+:[0-9a-f]{16})"', listed.out)))
     assert names, listed
-    for name in sorted(set(names))[:1]:
-        for what in (("show",), ("show", "--json"), ("har",)):
-            words = ("mismatches", what[0], name.decode(), *what[1:], "--config", str(config))
-            said[f"{' '.join(what)} {name.decode()}"] = banyan(*words, *places)
-    return said
+    found = {"mismatches": listed.out.encode()}
+    for name in names:
+        found[f"har {name}"] = said("har", name)
+        assert json.loads(found[f"har {name}"])["log"]["entries"]
+    for words in (("show", names[0]), ("show", names[0], "--json")):
+        found[" ".join(words)] = said(*words)
+    assert "/orders/" in listed.out
+    return found
 
 
 def test_no_canary_is_in_any_sink_of_the_platform(tmp_path: Path) -> None:
@@ -262,7 +280,10 @@ def test_no_canary_is_in_any_sink_of_the_platform(tmp_path: Path) -> None:
         # The spool before a reader lets go of it.
         sinks = files(tmp_path, "spool/**/*")
         with SpoolReader(shop.spool) as reader:
-            assert len(reader.read(1_000)) == len(asked)
+            frames = [frame for _, frame in reader.read(1_000)]
+        assert len(frames) == len(asked)
+        written = [frame.request_body for frame in frames if frame.method == "POST"]
+        assert [b"[hmac:" in b"".join(texts(body)) for body in written] == [True] * len(WRITTEN)
         places = ("--config", str(shop.config), "--database", database)
         words = ("-m", "cutover", "compare", *places, "--spool", str(shop.spool))
         stack.enter_context(
@@ -271,16 +292,6 @@ def test_no_canary_is_in_any_sink_of_the_platform(tmp_path: Path) -> None:
                 log=tmp_path / "comparer.log", env=loud,
             )
         )  # fmt: skip
-        wait_for_http(f"http://127.0.0.1:{metrics}/healthz")
-
-        def ended() -> bool:
-            said = fetched(f"http://127.0.0.1:{metrics}/metrics").decode()
-            ends = re.findall(r"\nbanyan_(?:compare|shadow_loss)_total\{.*\} (\d+)", said)
-            return sum(map(int, ends)) >= len(asked)
-
-        assert eventually(ended, 30)
-        # Before anything is folded into the database, its log is there too.
-        sinks |= files(tmp_path, "evidence.sqlite3*")
         command = [
             sys.executable,
             "-m",
@@ -296,6 +307,16 @@ def test_no_canary_is_in_any_sink_of_the_platform(tmp_path: Path) -> None:
                 log=tmp_path / "room.log", env=loud,
             )
         )  # fmt: skip
+        wait_for_http(f"http://127.0.0.1:{metrics}/healthz")
+
+        def ended() -> bool:
+            said = fetched(f"http://127.0.0.1:{metrics}/metrics").decode()
+            ends = re.findall(r"\nbanyan_(?:compare|shadow_loss)_total\{.*\} (\d+)", said)
+            return sum(map(int, ends)) >= len(asked)
+
+        assert eventually(ended, 30)
+        # Before anything is folded into the database, its log is there too.
+        sinks |= files(tmp_path, "evidence.sqlite3*")
         wait_for_http(f"http://127.0.0.1:{room}/")
         sinks |= pages(f"http://127.0.0.1:{room}")
         sinks |= commands(database, shop.config)

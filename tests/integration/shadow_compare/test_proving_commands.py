@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import time
-from asyncio.subprocess import PIPE
 from collections import Counter
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -18,6 +16,7 @@ from aiohttp import web
 
 from proxy.storage.tables import load_routing
 from tests.integration.proxy.certificates import Authority
+from tests.support.commands import run_banyan
 from tests.support.stores import SmallStore, Worker, banyan, routing, small_store, trusting
 
 pytestmark = pytest.mark.integration
@@ -49,12 +48,9 @@ class Stage:
         assert await process.wait() == 0
 
     async def run(self, *words: str | Path) -> tuple[int, str, str]:
-        command = [sys.executable, "-m", "cutover", *map(str, words)]
-        process = await asyncio.create_subprocess_exec(
-            *command, "--config", self.table, "--database", self.database, stdout=PIPE, stderr=PIPE
-        )
-        out, err = await process.communicate()
-        return process.returncode or 0, out.decode(), err.decode()
+        places = ("--config", self.table, "--database", self.database)
+        ended = await asyncio.to_thread(run_banyan, *words, *places)
+        return ended.code, ended.out, ended.err
 
     async def run_json(self, *words: str | Path) -> tuple[int, Any]:
         code, out, err = await self.run(*words, "--json")
