@@ -270,11 +270,13 @@ def test_a_cart_and_its_checkout_end_where_they_began_however_shares_move(
     ticket, began, now_s = None, None, NOW
 
     for share, other, wait_s, path, succeeds in steps:
-        now_s += wait_s // 2  # a pin lasts 900 s after the last request at least
+        now_s += wait_s // 2
+        # A payment that fails does not renew a pin, so one may end before the next request.
+        lasts = ticket is not None and ticket.pin("cart", now_s) is not None
         rules = table(cart(share, until="POST /pay"), checkout(other))
         decision = ask(rules, path, shopper=shopper, ticket=ticket, now_s=now_s)
 
-        assert began is None or decision.side is began
+        assert not lasts or began is None or decision.side is began
         if decision.ticket is not None and (succeeds or not decision.ticket_on_success):
             ticket = decision.ticket
         is_paid = path == "/pay" and succeeds
