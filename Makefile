@@ -52,7 +52,7 @@ it: $(VENV)/.dev system compiled ## contract and integration tests: real databas
 e2e: $(VENV)/.dev system compiled ## the whole platform and its pages in a real browser
 	@$(PYTEST) $(AGAIN) tests/e2e -m 'not soak'
 
-soak: $(VENV)/.dev compiled ## flips under fire; shoppers beside a shadow in trouble (SOAK=--short: a few minutes)
+soak: $(VENV)/.dev system compiled ## flips under fire, kills, recall; shoppers beside a shadow in trouble (SOAK=--short: ten minutes)
 	@$(PYTEST) $(AGAIN) tests/integration tests/e2e -m soak
 	@$(BIN)/python -m tests.recall $(SOAK)
 	@$(BIN)/python -m loadtests.soak $(SOAK)

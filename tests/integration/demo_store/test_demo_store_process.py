@@ -61,6 +61,7 @@ def test_preparing_twice_changes_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "oscar.sqlite3").read_bytes() == before
 
 
+@pytest.mark.soak
 def test_a_store_made_from_nothing_equals_one_from_the_cache(tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     command = [*RUN, "prepare", "--cache", str(cache), "--dir"]

@@ -131,6 +131,7 @@ def _get(url: str) -> tuple[Any, str | None]:
         return json.loads(answer.read()), answer.headers["X-Served-By"]
 
 
+@pytest.mark.soak
 def test_the_house_comes_up_as_composed_and_serves_a_backfilled_shop(host: Host) -> None:
     with ExitStack() as stack:
         _serve_legacy(host, stack)

@@ -14,6 +14,7 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 LEEWAY_MIB = 30
 
 
+@pytest.mark.soak
 def test_four_times_the_rows_take_the_same_memory(tmp_path: Path) -> None:
     few, many = prepare_shop(tmp_path / "few"), prepare_shop(tmp_path / "many")
     grow(few.database, 1_500)

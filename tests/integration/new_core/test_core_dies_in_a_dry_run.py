@@ -17,7 +17,7 @@ from tests.support.little_shop import ON_HAND, count, fill, on_hand
 from tests.support.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak]
 
 # The core as it is served, and one route more: it counts, tells that it has, and hangs.
 HANGING = """

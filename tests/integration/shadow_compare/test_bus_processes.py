@@ -18,7 +18,7 @@ from tests.support.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 from tests.support.stores import Worker, banyan, routing
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak]
 
 RUN = "20261122T000000-1-aaaaaa"
 ROOT = Path(__file__).parents[3]

@@ -195,6 +195,7 @@ async def test_a_reader_cannot_write(url: str, engine: AsyncEngine) -> None:
                 await connection.execute(sa.text("DELETE FROM runs"))
 
 
+@pytest.mark.soak
 async def test_reading_and_writing_at_once_neither_fails_nor_shows_half_a_batch(
     url: str, engine: AsyncEngine
 ) -> None:

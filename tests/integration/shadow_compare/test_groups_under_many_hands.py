@@ -18,7 +18,7 @@ from shadow_compare.storage.schema import migrate
 from shadow_compare.storage.writer import SqlEvidenceWriter
 from tests.support.comparing import NOW_S, epoch, judged
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.soak]
 NAME = "v1:00000000000000aa"
 
 
