@@ -17,11 +17,11 @@ help: ## this list
 demo: $(VENV)/.demo ## a real store moves its catalogue to the new core, told step by step (DEMO_EXIT=1: stop after the summary)
 	@$(BIN)/banyan demo $(if $(DEMO_EXIT),--exit,)
 
-test: check it e2e ## everything below that a change must pass, under 10 minutes
+test: check it e2e ## everything below that a change must pass (bound: 10 minutes)
 
 setup: $(VENV)/.dev ## the development environment in .venv
 
-check: lint types contracts routes unit ## format, lint, types, import law, routing.yaml, unit tests; under a minute
+check: lint types contracts routes unit ## format, lint, types, import law, routing.yaml, unit tests (bound: a minute)
 
 fix: $(VENV)/.dev ## format and mend what can be mended
 	@$(BIN)/ruff format .
