@@ -2,22 +2,63 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from fastapi import FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
-from new_core.api import problems
+from new_core.api import (
+    carts,
+    catalog,
+    checkout,
+    consent,
+    customers,
+    identity,
+    inventory,
+    orders,
+    outbox,
+    payments,
+    pricing,
+    problems,
+    promotions,
+    search,
+    shipping,
+    tax,
+    webhooks,
+)
 from new_core.api.dry_runs import DryRuns
+from new_core.api.house import House, Module, Worker
 from new_core.api.observe import Metrics, Observed
-from new_core.api.routes import routes
-from new_core.errors import CoreError
+from new_core.api.working import working
+from new_core.errors import CoreError, InvalidValue
 from new_core.ports import Database
 from new_core.settings import CoreSettings
 from new_core.storage import SqlDatabase, make_engine, make_reader, make_trier, upgrade
+from new_core.storage.ids import new_id
+
+MODULES: Mapping[str, Module] = {
+    "catalog": Module(catalog.routes),
+    "search": Module(search.routes, search.workers),
+    "pricing": Module(pricing.routes),
+    "promotions": Module(promotions.routes, promotions.workers),
+    "tax": Module(tax.routes),
+    "inventory": Module(inventory.routes, inventory.workers),
+    "shipping": Module(shipping.routes),
+    "carts": Module(carts.routes, carts.workers),
+    "checkout": Module(checkout.routes, checkout.workers),
+    "payments": Module(payments.routes, payments.workers),
+    "orders": Module(orders.routes, orders.workers),
+    "customers": Module(customers.routes, customers.workers),
+    "consent": Module(consent.routes, consent.workers),
+    "identity": Module(identity.routes, identity.workers),
+    "outbox": Module(outbox.routes, outbox.workers),
+    "webhooks": Module(webhooks.routes, webhooks.workers),
+}
+"""Every part of the core, by the name that `banyan core --modules` takes."""
 
 Extend = Callable[[FastAPI, Database], None]
 """Adds routes to the core's application, on the core's database."""
@@ -31,7 +72,7 @@ def build_core(settings: CoreSettings, *, extensions: tuple[Extend, ...] = ()) -
         extensions: called once each while the application is built, e.g. facades.
 
     Raises:
-        InvalidValue: the database URL is of no use.
+        InvalidValue: the database URL is of no use, or a module is not there.
     """
     engine = make_engine(
         settings.database, busy_timeout_s=settings.busy_timeout_s, pool_size=settings.pool_size
@@ -42,11 +83,17 @@ def build_core(settings: CoreSettings, *, extensions: tuple[Extend, ...] = ()) -
         make_trier(settings.database),
     )
 
+    metrics = Metrics()
+    house = House(database, _utc_now, new_id, settings, metrics)
+    chosen = _chosen(settings.core_modules)
+    workers = _workers(house, chosen)
+
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         try:
             await upgrade(engine)
-            yield
+            async with working(workers):
+                yield
         finally:
             await database.dispose()
 
@@ -59,10 +106,13 @@ def build_core(settings: CoreSettings, *, extensions: tuple[Extend, ...] = ()) -
         redoc_url=None,
         responses=problems.described(400),
     )
-    metrics = Metrics()
     problems.install(app)
-    api = routes(database, _utc_now)
-    app.include_router(api)
+    known: list[BaseRoute] = []
+    for module in chosen:
+        if module.routes is not None:
+            router = module.routes(house)
+            app.include_router(router)
+            known.extend(router.routes)
     included = len(app.routes)
     _add_operations(app, database, metrics)
     for extend in extensions:
@@ -70,10 +120,25 @@ def build_core(settings: CoreSettings, *, extensions: tuple[Extend, ...] = ()) -
     _describe(app)
     # An included router does not show its routes; one of a facade is known to nobody here,
     # so nothing in it is run dry.
-    known = (*api.routes, *app.routes[included:])
+    known.extend(app.routes[included:])
     app.add_middleware(DryRuns, database=database, routes=known, metrics=metrics)
     app.add_middleware(Observed, metrics=metrics)
     return app
+
+
+def _chosen(names: str) -> tuple[Module, ...]:
+    wanted = [one.strip() for one in names.split(",") if one.strip()] or list(MODULES)
+    unknown = sorted(set(wanted) - MODULES.keys())
+    if unknown:
+        raise InvalidValue(
+            "modules", f"{', '.join(unknown)} is not there; choose from {', '.join(MODULES)}"
+        )
+    return tuple(module for name, module in MODULES.items() if name in wanted)
+
+
+def _workers(house: House, chosen: tuple[Module, ...]) -> tuple[Worker, ...]:
+    made = (module.workers(house) for module in chosen if module.workers is not None)
+    return tuple(worker for some in made for worker in some)
 
 
 def _add_operations(app: FastAPI, database: Database, metrics: Metrics) -> None:

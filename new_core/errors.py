@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 
 class CoreError(Exception):
     """Root of this package's errors. Callers catch this one or a leaf."""
@@ -65,3 +68,68 @@ class DryRunStrayed(CoreError):
 
 class DryRunNotTakenBack(CoreError):
     """A dry run ended and nobody can tell that its transaction was rolled back whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One of several reasons for a refusal.
+
+    Attributes:
+        pointer: what in the request it is about (RFC 6901), e.g. "/lines/3".
+        meta: JSON that a program can act on, e.g. how many units there are.
+    """
+
+    pointer: str
+    code: str
+    detail: str
+    meta: Mapping[str, object] = field(default_factory=dict)
+
+
+class Conflict(CoreError):
+    """What is asked for does not fit the state of things; asking the same again does not help
+    until that state changes.
+
+    Attributes:
+        code: names the kind of conflict, e.g. "insufficient_stock".
+        details: every reason, when there are several.
+    """
+
+    def __init__(self, code: str, detail: str, details: tuple[Detail, ...] = ()) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.details = details
+
+
+class PromotionExhausted(Conflict):
+    """Somebody else had the last use of a promotion meanwhile."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("promotion_exhausted", f"{name} has no uses left")
+
+
+class RequestInFlight(Conflict):
+    """The same request is being worked on."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__("request_in_flight", "the request with this key is being worked on")
+        self.retry_after_s = retry_after_s
+
+
+class RequestKeyReused(CoreError):
+    """An idempotency key came again with another request."""
+
+
+class Unauthenticated(CoreError):
+    """Nobody knows who asks: no token, or one that does not hold."""
+
+
+class Forbidden(CoreError):
+    """The one who asks may not do this.
+
+    Attributes:
+        scope: what they would need.
+    """
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(f"this needs the scope {scope}")
+        self.scope = scope

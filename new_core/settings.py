@@ -16,6 +16,7 @@ class CoreSettings(BaseSettings):
         core_database: async SQLAlchemy URL (BANYAN_CORE_DATABASE); empty means SQLite in `var`.
         busy_timeout_s: how long a SQLite writer waits for another one.
         pool_size: open connections per process.
+        core_modules: the modules to start, by name, separated by commas; empty means all.
     """
 
     model_config = SettingsConfigDict(env_prefix="BANYAN_", populate_by_name=True, extra="ignore")
@@ -26,6 +27,7 @@ class CoreSettings(BaseSettings):
     )
     busy_timeout_s: float = Field(default=20.0, gt=0)
     pool_size: int = Field(default=8, ge=1, le=200)
+    core_modules: str = ""
 
     @property
     def database(self) -> str:

@@ -14,10 +14,15 @@ from starlette.responses import Response
 
 from new_core.errors import (
     ChangedMeanwhile,
+    Conflict,
     CoreError,
+    Forbidden,
     InvalidValue,
     NotFound,
+    RequestInFlight,
+    RequestKeyReused,
     StoreUnavailable,
+    Unauthenticated,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -30,6 +35,7 @@ class FieldProblem(BaseModel):
     pointer: str = Field(description="where: the parameter's place and name, e.g. /query/limit")
     code: str
     detail: str
+    meta: dict[str, Any] = Field(default={}, description="more, for programs")
 
 
 class Problem(BaseModel):
@@ -104,20 +110,45 @@ def install(app: FastAPI) -> None:
             return problem(request, 412, "changed_meanwhile", f"{error}; read it again")
         if isinstance(error, StoreUnavailable):
             return problem(request, 503, "store_unavailable", "the database does not answer")
-        return problem(request, 500, "internal", "the core could not answer")
+        return _refusal(request, error)
 
     app.add_exception_handler(RequestValidationError, refused)
     app.add_exception_handler(HTTPException, framework)
     app.add_exception_handler(CoreError, ours)
 
 
+def _refusal(request: Request, error: Exception) -> Response:
+    if isinstance(error, Conflict):
+        found = [
+            FieldProblem(pointer=one.pointer, code=one.code, detail=one.detail, meta=dict(one.meta))
+            for one in error.details
+        ]
+        answer = problem(request, 409, error.code, str(error), found)
+        if isinstance(error, RequestInFlight):
+            answer.headers["retry-after"] = str(error.retry_after_s)
+        return answer
+    if isinstance(error, RequestKeyReused):
+        return problem(request, 422, "idempotency_key_reused", str(error))
+    if isinstance(error, Unauthenticated):
+        answer = problem(request, 401, "unauthenticated", str(error))
+        answer.headers["www-authenticate"] = "Bearer"
+        return answer
+    if isinstance(error, Forbidden):
+        return problem(request, 403, "forbidden", str(error))
+    return problem(request, 500, "internal", "the core could not answer")
+
+
 _TITLES = {
     400: "Bad request",
+    401: "Who are you?",
+    403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
     409: "Conflict",
     412: "Precondition failed",
     422: "Unprocessable request",
+    428: "Precondition required",
+    429: "Too many requests",
     500: "Internal error",
     503: "Unavailable",
 }

@@ -20,13 +20,28 @@ from new_core.errors import (
     StoreUnavailable,
 )
 from new_core.service.effects import without_effects
+from new_core.storage.audit import SqlAudit
+from new_core.storage.carts import SqlCarts
 from new_core.storage.catalog import SqlCatalog
+from new_core.storage.checkout import SqlCheckout
 from new_core.storage.commerce import SqlPricing, SqlStock
+from new_core.storage.consent import SqlConsent
+from new_core.storage.customers import SqlCustomers
 from new_core.storage.dry_run import SqlDryRun, current_run, in_force, watch_all_engines
 from new_core.storage.engine import WRITING
+from new_core.storage.idempotency import SqlIdempotency
+from new_core.storage.identity import SqlIdentity
 from new_core.storage.migrate import current_revision, head_revision
+from new_core.storage.orders import SqlOrders
+from new_core.storage.outbox import SqlOutbox
+from new_core.storage.payments import SqlPayments
+from new_core.storage.promotions import SqlPromotions
 from new_core.storage.reference import ReferenceCache
 from new_core.storage.refs import SqlImports, SqlRefs
+from new_core.storage.search import SqlSearch
+from new_core.storage.shipping import SqlShipping
+from new_core.storage.tax import SqlTax
+from new_core.storage.webhooks import SqlWebhooks
 
 
 class SqlDatabase:
@@ -98,6 +113,21 @@ class SqlUnitOfWork:
     catalog: SqlCatalog
     pricing: SqlPricing
     stock: SqlStock
+    audit: SqlAudit
+    carts: SqlCarts
+    checkout: SqlCheckout
+    consent: SqlConsent
+    customers: SqlCustomers
+    idempotency: SqlIdempotency
+    identity: SqlIdentity
+    orders: SqlOrders
+    outbox: SqlOutbox
+    payments: SqlPayments
+    promotions: SqlPromotions
+    search: SqlSearch
+    shipping: SqlShipping
+    tax: SqlTax
+    webhooks: SqlWebhooks
     refs: SqlRefs
     imports: SqlImports
 
@@ -131,6 +161,21 @@ class SqlUnitOfWork:
         self.catalog = SqlCatalog(connection, self._cache)
         self.pricing = SqlPricing(connection)
         self.stock = SqlStock(connection)
+        self.audit = SqlAudit(connection)
+        self.carts = SqlCarts(connection)
+        self.checkout = SqlCheckout(connection)
+        self.consent = SqlConsent(connection)
+        self.customers = SqlCustomers(connection)
+        self.idempotency = SqlIdempotency(connection)
+        self.identity = SqlIdentity(connection)
+        self.orders = SqlOrders(connection)
+        self.outbox = SqlOutbox(connection)
+        self.payments = SqlPayments(connection)
+        self.promotions = SqlPromotions(connection)
+        self.search = SqlSearch(connection)
+        self.shipping = SqlShipping(connection)
+        self.tax = SqlTax(connection)
+        self.webhooks = SqlWebhooks(connection)
         self.refs = SqlRefs(connection)
         self.imports = SqlImports(connection)
 

@@ -1,0 +1,45 @@
+"""Runs what is done beside the requests."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from new_core.api.house import Worker
+from new_core.errors import CoreError
+
+_AFTER_ERROR_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def working(workers: Sequence[Worker]) -> AsyncIterator[None]:
+    """The workers run while this block does, and are stopped in the middle of a round at its
+    end: what a round leaves half done, the next one finds.
+    """
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(_again_and_again(one), name=one.name) for one in workers]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+
+
+async def _again_and_again(worker: Worker) -> None:
+    while True:
+        try:
+            done = await worker.run()
+        except CoreError as exc:
+            log.warning("%s: %s", worker.name, exc)
+            await asyncio.sleep(max(_AFTER_ERROR_S, worker.every_s))
+        except Exception:
+            # One worker's bug must not end the process that answers shoppers.
+            log.exception("%s", worker.name)
+            await asyncio.sleep(max(_AFTER_ERROR_S, worker.every_s))
+        else:
+            if not done:
+                await asyncio.sleep(worker.every_s)

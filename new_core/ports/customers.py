@@ -1,0 +1,30 @@
+"""What the use cases of customers need."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from new_core.domain.catalog import Stored
+from new_core.domain.customer import Customer
+
+
+class CustomerStore(Protocol):
+    """Customers with their addresses."""
+
+    async def get(self, customer_id: UUID) -> Stored[Customer] | None:
+        """A customer; None when there is none."""
+        ...
+
+    async def by_email(self, email: str) -> Stored[Customer] | None:
+        """The customer of a normalised e-mail address who is not erased."""
+        ...
+
+    async def put(self, customer: Customer, now: datetime) -> Stored[Customer]:
+        """Write a customer and their addresses whole.
+
+        Raises:
+            InvalidValue: another customer has this e-mail address.
+        """
+        ...

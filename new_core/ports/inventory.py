@@ -1,0 +1,91 @@
+"""What the warehouse's use cases need."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from new_core.domain.catalog import (
+    Stored,
+    Variant,
+)
+from new_core.domain.pricing import Listed
+from new_core.domain.stock import StockLevel, Warehouse
+
+
+@dataclass(frozen=True, slots=True)
+class StockQuery:
+    """Which stock levels a page holds, ascending by id."""
+
+    limit: int
+    after: UUID | None = None
+    sku: str | None = None
+    warehouse_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StockLine:
+    """A stock level with the price that is bound to it, if any."""
+
+    level: Stored[StockLevel]
+    listed: Listed | None
+
+
+@dataclass(frozen=True, slots=True)
+class Sellable:
+    """All that price and availability of one product depend on.
+
+    Attributes:
+        variant: None for a product that only gathers others.
+        track_stock: None when its type is not known.
+        lines: ascending by rank.
+        prices: of the variant, bound to a place or not.
+    """
+
+    product_id: UUID
+    variant: Variant | None
+    track_stock: bool | None
+    lines: tuple[StockLine, ...]
+    prices: tuple[Listed, ...]
+
+
+class StockStore(Protocol):
+    """Warehouses and what lies in them."""
+
+    async def warehouses(self) -> dict[UUID, Warehouse]:
+        """All warehouses by id."""
+        ...
+
+    async def sellable(self, product_id: UUID) -> Sellable | None:
+        """What price and availability depend on; None when there is no such product."""
+        ...
+
+    async def lines(self, product_ids: Collection[UUID]) -> dict[UUID, tuple[StockLine, ...]]:
+        """Stock by product id, ascending by rank; products without any are absent."""
+        ...
+
+    async def levels(self, ids: Collection[UUID]) -> dict[UUID, StockLine]:
+        """Stock levels by their own id; unknown ids are absent."""
+        ...
+
+    async def locked(self, stock_id: UUID) -> StockLine | None:
+        """A stock level that nobody else changes until this transaction ends."""
+        ...
+
+    async def product_of(self, variant_id: UUID) -> UUID:
+        """The product that a variant is the sold form of.
+
+        Raises:
+            NotFound: there is no such variant.
+        """
+        ...
+
+    async def page(self, query: StockQuery) -> tuple[StockLine, ...]:
+        """At most `query.limit` stock levels, ascending by id."""
+        ...
+
+    async def put_warehouses(self, warehouses: Sequence[Warehouse], now: datetime) -> None: ...
+    async def put_levels(self, levels: Sequence[StockLevel], now: datetime) -> None: ...

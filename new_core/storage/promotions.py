@@ -1,0 +1,12 @@
+"""Promotions in tables."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+class SqlPromotions:
+    """Rows of promotions, in one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection

@@ -1,0 +1,3 @@
+"""Tables of carts."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Tables of checkout."""
+
+from __future__ import annotations

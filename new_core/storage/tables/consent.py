@@ -1,0 +1,3 @@
+"""Tables of consent."""
+
+from __future__ import annotations

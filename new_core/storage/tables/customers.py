@@ -1,0 +1,3 @@
+"""Tables of customers."""
+
+from __future__ import annotations

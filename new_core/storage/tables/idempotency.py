@@ -1,0 +1,3 @@
+"""Tables of idempotency."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Tables of orders."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Tables of promotions."""
+
+from __future__ import annotations

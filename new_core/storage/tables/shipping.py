@@ -1,0 +1,3 @@
+"""Tables of shipping."""
+
+from __future__ import annotations

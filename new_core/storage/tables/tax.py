@@ -1,0 +1,3 @@
+"""Tables of tax."""
+
+from __future__ import annotations

@@ -1,0 +1,12 @@
+"""Tax in tables."""
+
+from __future__ import annotations
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+
+class SqlTax:
+    """Rows of tax, in one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
