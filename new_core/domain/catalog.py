@@ -210,6 +210,18 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True)
+class BundleComponent:
+    """One of the things that a bundle is made of.
+
+    Attributes:
+        quantity: units of it in one bundle, at least 1.
+    """
+
+    variant_id: UUID
+    quantity: int
+
+
+@dataclass(frozen=True, slots=True)
 class Stored(Generic[T]):
     """A value as the database has it.
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from new_core.domain.catalog import (
     AttributeDef,
+    BundleComponent,
     Category,
     Option,
     Product,
@@ -71,6 +72,22 @@ class CatalogStore(Protocol):
 
     async def variants(self, product_ids: Collection[UUID]) -> dict[UUID, Variant]:
         """Variants by product id."""
+        ...
+
+    async def components(
+        self, variant_ids: Collection[UUID]
+    ) -> dict[UUID, tuple[BundleComponent, ...]]:
+        """What bundles are made of, ascending by component; what is none is absent."""
+        ...
+
+    async def put_components(
+        self, variant_id: UUID, components: Sequence[BundleComponent], now: datetime
+    ) -> None:
+        """Make a variant a bundle of these, or no bundle when there are none.
+
+        Raises:
+            InvalidValue: one of them is a bundle, or the variant is in another bundle.
+        """
         ...
 
     async def put_types(self, types: Sequence[ProductType], now: datetime) -> None: ...

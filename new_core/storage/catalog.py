@@ -15,6 +15,7 @@ from new_core.domain.catalog import (
     Asset,
     AttributeDef,
     AttributeValue,
+    BundleComponent,
     Category,
     Option,
     Product,
@@ -27,6 +28,7 @@ from new_core.domain.catalog import (
     Structure,
     Variant,
 )
+from new_core.errors import InvalidValue
 from new_core.ports import ProductQuery
 from new_core.storage import tables as t
 from new_core.storage.reference import ReferenceCache, bump_reference
@@ -83,6 +85,41 @@ class SqlCatalog:
         return {
             row["product_id"]: Variant(row["id"], row["product_id"], row["sku"]) for row in rows
         }
+
+    async def components(
+        self, variant_ids: Collection[UUID]
+    ) -> dict[UUID, tuple[BundleComponent, ...]]:
+        found: dict[UUID, list[BundleComponent]] = {}
+        for row in await fetch(self._connection, _COMPONENTS, variant_ids):
+            component = BundleComponent(row["component_variant_id"], row["quantity"])
+            found.setdefault(row["variant_id"], []).append(component)
+        return {
+            one: tuple(sorted(parts, key=lambda part: part.variant_id))
+            for one, parts in found.items()
+        }
+
+    async def put_components(
+        self, variant_id: UUID, components: Sequence[BundleComponent], now: datetime
+    ) -> None:
+        table = t.bundle_component
+        ids = [one.variant_id for one in components]
+        nested = await self.components(ids)
+        above = await fetch(self._connection, _BUNDLES_WITH, [variant_id] if components else [])
+        if nested or above:
+            raise InvalidValue("components", "must not be bundles: a bundle holds single things")
+        rows = [
+            {
+                "variant_id": variant_id,
+                "component_variant_id": one.variant_id,
+                "quantity": one.quantity,
+            }
+            for one in components
+        ]
+        await replace_children(self._connection, table.c.variant_id, [variant_id], rows)
+        touched = sa.update(t.variant).where(t.variant.c.id == variant_id)
+        await self._connection.execute(
+            touched.values(version=t.variant.c.version + 1, updated_at=now)
+        )
 
     async def put_types(self, types: Sequence[ProductType], now: datetime) -> None:
         rows = [_without(asdict(one), "option_ids") for one in types]
@@ -200,6 +237,10 @@ _FAMILY = sa.select(t.product).where(
     )
 )
 _VARIANTS = sa.select(t.variant).where(one_of(t.variant.c.product_id))
+_COMPONENTS = sa.select(t.bundle_component).where(one_of(t.bundle_component.c.variant_id))
+_BUNDLES_WITH = sa.select(t.bundle_component.c.variant_id).where(
+    one_of(t.bundle_component.c.component_variant_id)
+)
 _SUMMARY = sa.select(t.product.c.id, t.product.c.title, t.product.c.gtin, t.product.c.created_at)
 
 _SUMMARIES = _SUMMARY.where(one_of(t.product.c.id))

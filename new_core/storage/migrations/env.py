@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from new_core.settings import CoreSettings
 from new_core.storage.engine import WRITING, make_engine
 from new_core.storage.tables import metadata
+from new_core.storage.tables.search import is_modelled
 
 
 def migrate(connection: Connection) -> None:
@@ -23,6 +24,7 @@ def migrate(connection: Connection) -> None:
         transactional_ddl=True,
         render_as_batch=connection.dialect.name == "sqlite",
         compare_type=True,
+        include_object=is_modelled,
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -21,7 +21,11 @@ from new_core.storage.tables import (
 )
 from new_core.storage.tables.catalog import (
     asset,
+    assortment,
+    assortment_assignment,
+    assortment_rule,
     attribute_def,
+    bundle_component,
     category,
     option,
     product,
@@ -50,8 +54,12 @@ from new_core.storage.tables.schema import metadata
 
 __all__ = [
     "asset",
+    "assortment",
+    "assortment_assignment",
+    "assortment_rule",
     "attribute_def",
     "audit",
+    "bundle_component",
     "carts",
     "category",
     "checkout",

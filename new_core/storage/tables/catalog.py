@@ -145,11 +145,54 @@ variant = sa.Table(
     *written_columns(),
 )
 
-# Counts the writes to what Reference holds, so that readers know when theirs is old.
+# Counts the writes to what Reference holds (version) and to products, variants and all that
+# hangs on them (products), so that readers know when what they remember is old.
 reference_version = sa.Table(
     "reference_version",
     metadata,
     sa.Column("id", sa.Integer(), primary_key=True),
     sa.Column("version", sa.BigInteger(), nullable=False),
+    sa.Column("products", sa.BigInteger(), nullable=False, server_default="0"),
     sa.CheckConstraint("id = 1", name="one_row"),
+)
+
+# A bundle is sold as one thing and taken from the shelf as its components.
+bundle_component = sa.Table(
+    "bundle_component",
+    metadata,
+    sa.Column("variant_id", sa.Uuid(), refers("variant", cascade=True), primary_key=True),
+    sa.Column("component_variant_id", sa.Uuid(), refers("variant"), primary_key=True, index=True),
+    sa.Column("quantity", sa.Integer(), nullable=False),
+    sa.CheckConstraint("quantity >= 1", name="quantity"),
+    sa.CheckConstraint("variant_id <> component_variant_id", name="not_itself"),
+)
+
+assortment = sa.Table(
+    "assortment",
+    metadata,
+    id_column(),
+    sa.Column("code", sa.Text(), nullable=False, unique=True),
+    sa.Column("name", sa.Text(), nullable=False),
+    *written_columns(),
+)
+
+assortment_rule = sa.Table(
+    "assortment_rule",
+    metadata,
+    sa.Column("assortment_id", sa.Uuid(), refers("assortment", cascade=True), primary_key=True),
+    sa.Column("position", sa.Integer(), primary_key=True),
+    sa.Column("includes", sa.Boolean(), nullable=False),
+    sa.Column("kind", sa.String(10), nullable=False),
+    sa.Column("target_id", sa.Uuid()),
+    sa.CheckConstraint("kind IN ('all', 'category', 'type', 'product')", name="kind"),
+    sa.CheckConstraint("(kind = 'all') = (target_id IS NULL)", name="target"),
+)
+
+assortment_assignment = sa.Table(
+    "assortment_assignment",
+    metadata,
+    sa.Column("assortment_id", sa.Uuid(), refers("assortment", cascade=True), primary_key=True),
+    sa.Column("scope", sa.String(10), primary_key=True),
+    sa.Column("scope_id", sa.Uuid(), primary_key=True, index=True),
+    sa.CheckConstraint("scope IN ('account', 'customer', 'group')", name="scope"),
 )

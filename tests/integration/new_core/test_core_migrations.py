@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from new_core.errors import InvalidValue, SchemaMismatch, StoreUnavailable
 from new_core.storage import SqlDatabase, downgrade, make_engine, make_reader, upgrade
 from new_core.storage.migrate import current_revision, head_revision
-from new_core.storage.tables import metadata
+from new_core.storage.tables import metadata, search
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 
@@ -38,11 +38,14 @@ async def engine(url: str) -> AsyncIterator[AsyncEngine]:
 
 
 def _tables(connection: Connection) -> set[str]:
-    return set(sa.inspect(connection).get_table_names())
+    return {
+        name for name in sa.inspect(connection).get_table_names() if search.is_modelled(None, name)
+    }
 
 
 def _drift(connection: Connection) -> list[object]:
-    context = MigrationContext.configure(connection, opts={"compare_type": True})
+    opts = {"compare_type": True, "include_object": search.is_modelled}
+    context = MigrationContext.configure(connection, opts=opts)
     return list(compare_metadata(context, metadata))
 
 
