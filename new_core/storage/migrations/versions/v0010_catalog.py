@@ -40,13 +40,14 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Drop them. The extension stays: others may use it."""
+    # With their triggers, which would name indexes that are gone.
+    for name in reversed(_TABLES):
+        op.drop_table(name)
     if op.get_bind().dialect.name == "sqlite":
         op.execute("DROP TABLE search_word_index")
         op.execute("DROP TABLE search_index")
     with op.batch_alter_table("reference_version") as batch:
         batch.drop_column("products")
-    for name in reversed(_TABLES):
-        op.drop_table(name)
 
 
 def _make_bundles() -> None:
