@@ -15,12 +15,14 @@ class Event:
         type: `<domain>.<entity>.<past_tense>.v1`, e.g. "orders.order.placed.v1".
         aggregate_type: e.g. "order"; events of one aggregate are delivered in order.
         data: JSON; money as decimal strings, no personal data beyond ids.
+        caused_by: the event that this one answers to, if any.
     """
 
     type: str
     aggregate_type: str
     aggregate_id: UUID
     data: Mapping[str, object]
+    caused_by: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,9 +47,15 @@ class IdempotencyStore(Protocol):
         ...
 
     async def finish(self, request: RequestKey, answer: KeptAnswer, now: datetime) -> None:
-        """Keep the answer, in the transaction of what it tells of."""
+        """Keep the answer, in the transaction of what it tells of. The first answer stays:
+        whoever comes late, because somebody took the request over, changes nothing here.
+        """
         ...
 
     async def forget(self, request: RequestKey) -> None:
         """Let go of a request that came to nothing: the next try starts anew."""
+        ...
+
+    async def sweep(self, now: datetime, limit: int) -> int:
+        """Delete at most `limit` requests whose time is up; gives how many."""
         ...

@@ -156,6 +156,13 @@ class SqlUnitOfWork:
         self._use(connection)
         return self
 
+    @property
+    def connection(self) -> AsyncConnection:
+        """The connection while the unit of work is open; for storage and its tests."""
+        if self._connection is None:
+            raise RuntimeError("the unit of work is not open")
+        return self._connection
+
     def _use(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self.catalog = SqlCatalog(connection, self._cache)
@@ -181,6 +188,8 @@ class SqlUnitOfWork:
 
     async def commit(self) -> None:
         if self._transaction is not None:
+            # Last of all, so that nobody waits for a row while it holds an event's place.
+            await self.outbox.flush()
             await self._transaction.commit()
 
     async def __aexit__(

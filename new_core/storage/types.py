@@ -48,3 +48,7 @@ class JsonText(TypeDecorator[Any]):
     @override
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return None if value is None else json.loads(value)
+
+
+BigNumber = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""A key that the database counts up; SQLite counts only what it calls INTEGER."""
