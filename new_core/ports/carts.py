@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from new_core.domain.cart import Cart
+from new_core.domain.cart import Cart, CartLine, CartState
+from new_core.domain.cart_lines import Beside, Goods
 from new_core.domain.catalog import Stored
+
+
+@dataclass(frozen=True, slots=True)
+class CartQuery:
+    """Which carts a page holds, ascending by (updated_at, id), without their lines.
+
+    Attributes:
+        after: the last (updated_at, id) of the page before.
+    """
+
+    limit: int
+    after: tuple[datetime, UUID] | None = None
+    customer_id: UUID | None = None
+    state: CartState | None = None
+    updated_since: datetime | None = None
 
 
 class CartStore(Protocol):
@@ -22,5 +40,41 @@ class CartStore(Protocol):
         ...
 
     async def put(self, cart: Cart, now: datetime) -> Stored[Cart]:
-        """Write a cart and its lines whole, and give it as it is now."""
+        """Write a cart and its lines whole, and give it as it is now. Lines that are as they
+        were are not written.
+        """
+        ...
+
+    async def locked_beside(
+        self, cart_id: UUID, variant_ids: Collection[UUID], line_ids: Collection[UUID] = ()
+    ) -> tuple[Stored[Cart], Beside] | None:
+        """A locked cart without its lines, and those lines that are of some variants or have
+        some ids: what it takes to change some lines of a large cart. Never `put` such a cart.
+        """
+        ...
+
+    async def put_lines(
+        self, cart: Cart, lines: Sequence[CartLine], removed: Collection[UUID], now: datetime
+    ) -> int:
+        """Write some lines of a cart, remove others, and give the cart's new version. Of the
+        cart itself only `expires_at` is written.
+        """
+        ...
+
+    async def goods(
+        self, variant_ids: Collection[UUID], skus: Collection[str] = ()
+    ) -> tuple[Goods, ...]:
+        """What carts need to know of variants, found by id or SKU; unknown ones are absent."""
+        ...
+
+    async def open_of(self, customer_id: UUID, currency: str, channel: str) -> UUID | None:
+        """The open cart of a customer that was written last."""
+        ...
+
+    async def page(self, query: CartQuery) -> tuple[Stored[Cart], ...]:
+        """At most `query.limit` carts, without their lines."""
+        ...
+
+    async def expired(self, at: datetime, limit: int) -> tuple[UUID, ...]:
+        """Open carts whose time is over, the longest over first."""
         ...
