@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -80,13 +81,61 @@ class OrderLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Paid:
+    """What of an order's money moved, over all attempts, in minor units.
+
+    Attributes:
+        authorised_minor: promised by a gateway, whether taken since or not.
+        is_voided: what was promised was let go, and nothing was taken.
+    """
+
+    authorised_minor: int = 0
+    captured_minor: int = 0
+    refunded_minor: int = 0
+    is_voided: bool = False
+    is_disputed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class NumberSeries:
+    """A range of order numbers that nobody else draws from; both ends are in it."""
+
+    name: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrderChange:
+    """One edit of an order after it was placed; the order's versions can be read from these.
+
+    Attributes:
+        n: counts from 1.
+        actions: JSON, what was done, in order.
+        reason: in the words of who did it.
+    """
+
+    order_id: UUID
+    n: int
+    kind: str
+    actions: tuple[Mapping[str, object], ...]
+    total_before_minor: int
+    total_after_minor: int
+    actor: str
+    reason: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Order:
     """An order.
 
     Attributes:
         number: for people, unique, out of a range that no other system draws from.
-        cart_id: unique: a cart is ordered once.
+        cart_id: a cart has at most one order that is not cancelled.
         token_sha256: hex digest of the secret by which a guest reads the order.
+        token_expires_at: when that secret opens it no more.
+        cancel_reason: e.g. "payment_failed"; empty unless it is cancelled.
         source: the system it was placed in, "core" for this one.
         placed_at: when its payment was settled, or did not need to be; None before.
     """
@@ -111,4 +160,7 @@ class Order:
     billing_address: PostalAddress | None = None
     purchase_order_number: str = ""
     token_sha256: str = ""
+    token_expires_at: datetime | None = None
     source: str = "core"
+    note: str = ""
+    cancel_reason: str = ""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from new_core.ports.audit import AuditStore
 from new_core.ports.carts import CartStore
 from new_core.ports.catalog import CatalogStore, ProductQuery
-from new_core.ports.checkout import CheckoutStore
+from new_core.ports.checkout import Checkout, CheckoutStore
 from new_core.ports.clock import Clock, NewId
 from new_core.ports.consent import ConsentStore
 from new_core.ports.customers import CustomerStore
@@ -14,13 +14,13 @@ from new_core.ports.idempotency import IdempotencyStore, KeptAnswer, RequestKey
 from new_core.ports.identity import IdentityStore
 from new_core.ports.imports import ImportCursor, ImportStore, Parked, RefStore
 from new_core.ports.inventory import Sellable, StockLine, StockQuery, StockStore
-from new_core.ports.orders import OrderStore
+from new_core.ports.orders import OrderQuery, OrderStore
 from new_core.ports.outbox import OutboxStore
 from new_core.ports.payments import PaymentStore
 from new_core.ports.pricing import PricingStore
 from new_core.ports.promotions import PromotionStore
 from new_core.ports.search import SearchStore
-from new_core.ports.settling import Settle
+from new_core.ports.settling import MoneyMoved, Settle
 from new_core.ports.shipping import ShippingStore
 from new_core.ports.tax import TaxStore
 from new_core.ports.webhooks import WebhookStore
@@ -29,6 +29,7 @@ __all__ = [
     "AuditStore",
     "CartStore",
     "CatalogStore",
+    "Checkout",
     "CheckoutStore",
     "Clock",
     "ConsentStore",
@@ -39,7 +40,9 @@ __all__ = [
     "ImportCursor",
     "ImportStore",
     "KeptAnswer",
+    "MoneyMoved",
     "NewId",
+    "OrderQuery",
     "OrderStore",
     "OutboxStore",
     "Parked",
