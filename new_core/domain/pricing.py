@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from new_core.domain.money import UnitPrice
+from new_core.domain.money import MAX_UNIT_MICRO, UnitPrice
 
 
 class PriceListKind(StrEnum):
-    """Whom a price list is for. Only base lists, which hold for everybody, exist so far."""
+    """Whom a price list is for.
+
+    A base list holds for everybody; so does a promo list, which goes before it. A list holds
+    for those it is assigned to, a contract list for those whose contract names it.
+    """
 
     BASE = "base"
+    LIST = "list"
+    CONTRACT = "contract"
+    PROMO = "promo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +73,61 @@ class Listed:
     price_list: PriceList
 
 
+class Standing(StrEnum):
+    """Why a list holds for a buyer, the strongest reason first."""
+
+    AGREED = "agreed"
+    LOCATION_CONTRACT = "location_contract"
+    ACCOUNT_CONTRACT = "account_contract"
+    ACCOUNT = "account"
+    CUSTOMER = "customer"
+    GROUP = "group"
+    CHANNEL = "channel"
+    COUNTRY = "country"
+    PROMO = "promo"
+    BASE = "base"
+
+
+_RANK = {standing: rank for rank, standing in enumerate(Standing)}
+_RANK[Standing.COUNTRY] = _RANK[Standing.CHANNEL]
+
+
+@dataclass(frozen=True, slots=True)
+class Entitled:
+    """A price list that holds for a buyer, and why.
+
+    Attributes:
+        distance: of accounts, 0 for the buyer's own and one more with each above it.
+        valid_from, valid_to: of the contract that names it; half-open.
+        source: the contract's number, or what the list is assigned to.
+    """
+
+    price_list: PriceList
+    standing: Standing
+    distance: int = 0
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    source: str = ""
+
+    @property
+    def strength(self) -> tuple[int, int]:
+        """Ascending: the first is the one that goes before the others."""
+        return _RANK[self.standing], self.distance
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A price that a buyer may get.
+
+    Attributes:
+        adjusted: taken over from the list's parent, by its adjustment.
+    """
+
+    listed: Listed
+    entitled: Entitled
+    adjusted: bool = False
+
+
 class Refusal(StrEnum):
     """Why a price was not taken."""
 
@@ -78,10 +140,17 @@ class Refusal(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Considered:
-    """One price that was looked at; refusal is None for the one taken."""
+    """One price that was looked at; refusal is None for the one taken.
+
+    Attributes:
+        standing: why its list holds for the buyer; None where nobody asked for whom.
+        adjusted: taken over from the list's parent, by its adjustment.
+    """
 
     listed: Listed
     refusal: Refusal | None
+    standing: Standing | None = None
+    adjusted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +160,15 @@ class PriceTrace:
     Attributes:
         chosen: None when no price holds; its unit_micro may be None too: on request.
         considered: every price looked at, best first.
-        valid_until: when the chosen price or its list ends.
+        valid_until: when the chosen price or its list ends, or a better one begins.
+        reason: why the chosen price's list holds for the buyer; `AGREED` when the price is
+            pinned and the lists were not asked.
     """
 
     chosen: Listed | None
     considered: tuple[Considered, ...]
     valid_until: datetime | None
+    reason: Standing | None = None
 
     @property
     def unit_price(self) -> UnitPrice | None:
@@ -106,10 +178,14 @@ class PriceTrace:
         return UnitPrice(self.chosen.price.unit_micro, self.chosen.price_list.currency)
 
 
+NO_PRICE = PriceTrace(None, (), None)
+
+
 def choose(
     candidates: Sequence[Listed], *, quantity: int, at: datetime, place: UUID | None
 ) -> PriceTrace:
-    """The price of a variant that is sold from `place` (a stock level), for a quantity.
+    """The price of a variant that is sold from `place` (a stock level), for a quantity, out
+    of lists that hold for everybody alike.
 
     Order of preference: the list's priority, a price for that very place, the largest
     quantity step, the latest start. The order is total, so shuffled candidates give the same
@@ -128,6 +204,86 @@ def choose(
     return PriceTrace(chosen, tuple(considered), _valid_until(chosen))
 
 
+def resolve(
+    offers: Iterable[Offer], *, quantity: int, at: datetime, place: UUID | None
+) -> PriceTrace:
+    """The price of a variant for one buyer: the strongest standing that has a price wins.
+
+    The contract of the buyer's location goes before those of the account and of the accounts
+    above it, then come lists of accounts, of the customer, of customer groups, of channel and
+    country, promo lists, and base lists. Of several groups the lowest price wins; of several
+    lists of another standing the higher priority. Inside a list the order is that of `choose`,
+    and its own prices go before those taken over from its parent. The order is total.
+    """
+    judged = sorted(
+        ((one, _refusal_of(one, quantity, at, place)) for one in offers),
+        key=lambda pair: _strength(pair[0]),
+        reverse=True,
+    )
+    _lowest_group_first(judged)
+    considered: list[Considered] = []
+    chosen: Offer | None = None
+    for offer, found in judged:
+        refusal = found
+        if refusal is None and chosen is not None:
+            refusal = Refusal.OUTRANKED
+        if refusal is None:
+            chosen = offer
+        standing = offer.entitled.standing
+        considered.append(Considered(offer.listed, refusal, standing, offer.adjusted))
+    if chosen is None:
+        return PriceTrace(None, tuple(considered), _better_from(judged, None, at))
+    ends = (_valid_until(chosen.listed), chosen.entitled.valid_to, _better_from(judged, chosen, at))
+    until = min((end for end in ends if end is not None), default=None)
+    return PriceTrace(chosen.listed, tuple(considered), until, chosen.entitled.standing)
+
+
+_Judged = list[tuple[Offer, Refusal | None]]
+
+_ON_REQUEST = MAX_UNIT_MICRO
+_NOT_YET = (Refusal.LIST_NOT_VALID, Refusal.NOT_VALID)
+
+
+def _lowest_group_first(judged: _Judged) -> None:
+    """Of lists that groups give, put first the one whose price for this is the lowest."""
+    lowest: dict[UUID, int] = {}
+    for offer, refusal in judged:
+        if refusal is None and offer.entitled.standing is Standing.GROUP:
+            micro = offer.listed.price.unit_micro
+            lowest.setdefault(offer.listed.price_list.id, _ON_REQUEST if micro is None else micro)
+    if len(lowest) > 1:
+        judged.sort(key=lambda pair: _with_group(pair[0], lowest))
+
+
+def _with_group(offer: Offer, lowest: Mapping[UUID, int]) -> tuple[int, int, int]:
+    if offer.entitled.standing is not Standing.GROUP:
+        return (*offer.entitled.strength, 0)
+    # Lists without a price that holds come last among the groups'.
+    price = lowest.get(offer.listed.price_list.id, _ON_REQUEST + 1)
+    return (*offer.entitled.strength, price)
+
+
+def _better_from(judged: _Judged, chosen: Offer | None, at: datetime) -> datetime | None:
+    """When the first price begins that would go before the chosen one."""
+    soonest: datetime | None = None
+    for offer, refusal in judged:
+        if offer is chosen:
+            break
+        if refusal not in _NOT_YET:
+            continue
+        of = (offer.entitled, offer.listed.price_list, offer.listed.price)
+        begins = max((one.valid_from for one in of if one.valid_from is not None), default=at)
+        if begins > at and (soonest is None or begins < soonest):
+            soonest = begins
+    return soonest
+
+
+def _refusal_of(offer: Offer, quantity: int, at: datetime, place: UUID | None) -> Refusal | None:
+    if not _holds(offer.entitled.valid_from, offer.entitled.valid_to, at):
+        return Refusal.LIST_NOT_VALID
+    return _refusal(offer.listed, quantity, at, place)
+
+
 def _refusal(listed: Listed, quantity: int, at: datetime, place: UUID | None) -> Refusal | None:
     price, price_list = listed.price, listed.price_list
     if not _holds(price_list.valid_from, price_list.valid_to, at):
@@ -143,7 +299,10 @@ def _holds(start: datetime | None, end: datetime | None, at: datetime) -> bool:
     return (start is None or start <= at) and (end is None or at < end)
 
 
-def _preference(listed: Listed) -> tuple[int, bool, int, float, str, str]:
+_Preference = tuple[int, bool, int, float, str, int]
+
+
+def _preference(listed: Listed) -> _Preference:
     price = listed.price
     started = price.valid_from.timestamp() if price.valid_from else float("-inf")
     return (
@@ -152,8 +311,14 @@ def _preference(listed: Listed) -> tuple[int, bool, int, float, str, str]:
         price.min_qty,
         started,
         listed.price_list.code,
-        str(price.id),
+        price.id.int,
     )
+
+
+def _strength(offer: Offer) -> tuple[int, int, int, bool, _Preference]:
+    rank, distance = offer.entitled.strength
+    priority = offer.listed.price_list.priority
+    return -rank, -distance, priority, not offer.adjusted, _preference(offer.listed)
 
 
 def _valid_until(chosen: Listed | None) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Prices and stock in tables."""
+"""Stock in tables."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from new_core.domain.catalog import Stored, Variant
-from new_core.domain.pricing import Listed, Price, PriceList, PriceListKind
+from new_core.domain.pricing import Listed, Price
 from new_core.domain.stock import StockLevel, Warehouse
 from new_core.errors import NotFound
 from new_core.ports import Sellable, StockLine, StockQuery
 from new_core.storage import tables as t
+from new_core.storage.pricing import price_list_of
 from new_core.storage.statements import Row, fetch, one_of, upsert
 
 
@@ -65,25 +66,6 @@ _SELLABLE = (
     .outerjoin(t.price_list, t.price_list.c.id == t.price.c.price_list_id)
     .where(t.product.c.id == sa.bindparam("id"))
 )
-
-
-class SqlPricing:
-    """Price lists and prices, in one transaction."""
-
-    def __init__(self, connection: AsyncConnection) -> None:
-        self._connection = connection
-
-    async def price_lists(self) -> tuple[PriceList, ...]:
-        statement = sa.select(*_labelled(t.price_list, "l_")).order_by(t.price_list.c.code)
-        rows = (await self._connection.execute(statement)).mappings()
-        return tuple(_price_list(row) for row in rows)
-
-    async def put_price_lists(self, lists: Sequence[PriceList], now: datetime) -> None:
-        rows = [{**asdict(one), "kind": one.kind.value} for one in lists]
-        await upsert(self._connection, t.price_list, rows, now)
-
-    async def put_prices(self, prices: Sequence[Price], now: datetime) -> None:
-        await upsert(self._connection, t.price, [asdict(one) for one in prices], now)
 
 
 class SqlStock:
@@ -204,17 +186,4 @@ def _listed(row: Row) -> Listed | None:
         valid_from=row["p_valid_from"],
         valid_to=row["p_valid_to"],
     )
-    return Listed(price, _price_list(row))
-
-
-def _price_list(row: Row) -> PriceList:
-    return PriceList(
-        id=row["l_id"],
-        code=row["l_code"],
-        currency=row["l_currency"],
-        kind=PriceListKind(row["l_kind"]),
-        priority=row["l_priority"],
-        tax_included=row["l_tax_included"],
-        valid_from=row["l_valid_from"],
-        valid_to=row["l_valid_to"],
-    )
+    return Listed(price, price_list_of(row, "l_"))

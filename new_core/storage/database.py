@@ -24,7 +24,7 @@ from new_core.storage.audit import SqlAudit
 from new_core.storage.carts import SqlCarts
 from new_core.storage.catalog import SqlCatalog
 from new_core.storage.checkout import SqlCheckout
-from new_core.storage.commerce import SqlPricing, SqlStock
+from new_core.storage.commerce import SqlStock
 from new_core.storage.consent import SqlConsent
 from new_core.storage.customers import SqlCustomers
 from new_core.storage.dry_run import SqlDryRun, current_run, in_force, watch_all_engines
@@ -35,6 +35,7 @@ from new_core.storage.migrate import current_revision, head_revision
 from new_core.storage.orders import SqlOrders
 from new_core.storage.outbox import SqlOutbox
 from new_core.storage.payments import SqlPayments
+from new_core.storage.pricing import SqlPricing
 from new_core.storage.promotions import SqlPromotions
 from new_core.storage.reference import ReferenceCache
 from new_core.storage.refs import SqlImports, SqlRefs
