@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -30,6 +30,7 @@ from new_core.api import (
     tax,
     webhooks,
 )
+from new_core.api.auth import Gate, describe_needs, without_token
 from new_core.api.dry_runs import DryRuns
 from new_core.api.house import House, Module, Worker
 from new_core.api.observe import Metrics, Observed
@@ -107,6 +108,7 @@ def build_core(settings: CoreSettings, *, extensions: tuple[Extend, ...] = ()) -
         responses=problems.described(400),
     )
     problems.install(app)
+    app.state.gate = Gate(identity.identify(house), without_token(settings.core_auth))
     known: list[BaseRoute] = []
     for module in chosen:
         if module.routes is not None:
@@ -117,7 +119,7 @@ def build_core(settings: CoreSettings, *, extensions: tuple[Extend, ...] = ()) -
     _add_operations(app, database, metrics)
     for extend in extensions:
         extend(app, database)
-    _describe(app)
+    _describe(app, tuple(known))
     # An included router does not show its routes; one of a facade is known to nobody here,
     # so nothing in it is run dry.
     known.extend(app.routes[included:])
@@ -159,7 +161,7 @@ def _add_operations(app: FastAPI, database: Database, metrics: Metrics) -> None:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-def _describe(app: FastAPI) -> None:
+def _describe(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
     """Put the schema of problems, which no route returns by type, into the OpenAPI document."""
     plain = app.openapi
 
@@ -171,6 +173,7 @@ def _describe(app: FastAPI) -> None:
             schema = problems.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(schema.pop("$defs", {}))
             schemas["Problem"] = schema
+            describe_needs(document, routes)
             for name in ("HTTPValidationError", "ValidationError"):
                 schemas.pop(name, None)
         return document

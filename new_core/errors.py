@@ -133,3 +133,15 @@ class Forbidden(CoreError):
     def __init__(self, scope: str) -> None:
         super().__init__(f"this needs the scope {scope}")
         self.scope = scope
+
+
+class TooManyTries(CoreError):
+    """Somebody tried too often.
+
+    Attributes:
+        retry_after_s: when they may try again.
+    """
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(f"too many tries; try again in {retry_after_s} s")
+        self.retry_after_s = retry_after_s

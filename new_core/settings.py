@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import AliasChoices, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -17,6 +18,9 @@ class CoreSettings(BaseSettings):
         busy_timeout_s: how long a SQLite writer waits for another one.
         pool_size: open connections per process.
         core_modules: the modules to start, by name, separated by commas; empty means all.
+        core_auth: what a request without a token may do (BANYAN_CORE_AUTH). "open": read the
+            catalogue and stock, and count stock, on a port that only the shop reaches.
+            "required": read the published catalogue. "off": everything; for tests alone.
     """
 
     model_config = SettingsConfigDict(env_prefix="BANYAN_", populate_by_name=True, extra="ignore")
@@ -28,6 +32,7 @@ class CoreSettings(BaseSettings):
     busy_timeout_s: float = Field(default=20.0, gt=0)
     pool_size: int = Field(default=8, ge=1, le=200)
     core_modules: str = ""
+    core_auth: Literal["open", "required", "off"] = "open"
 
     @property
     def database(self) -> str:

@@ -22,6 +22,7 @@ from new_core.errors import (
     RequestInFlight,
     RequestKeyReused,
     StoreUnavailable,
+    TooManyTries,
     Unauthenticated,
 )
 
@@ -71,7 +72,7 @@ def problem(
         detail=detail,
         code=code,
         request_id=request.scope.get("banyan.request_id", ""),
-        retryable=status == 503,
+        retryable=status in {429, 503},
         errors=list(errors),
     )
     headers = {"retry-after": _RETRY_AFTER_S} if status == 503 else {}
@@ -134,7 +135,14 @@ def _refusal(request: Request, error: Exception) -> Response:
         answer.headers["www-authenticate"] = "Bearer"
         return answer
     if isinstance(error, Forbidden):
-        return problem(request, 403, "forbidden", str(error))
+        answer = problem(request, 403, "forbidden", str(error))
+        wanted = f'Bearer error="insufficient_scope", scope="{error.scope}"'
+        answer.headers["www-authenticate"] = wanted
+        return answer
+    if isinstance(error, TooManyTries):
+        answer = problem(request, 429, "too_many_tries", str(error))
+        answer.headers["retry-after"] = str(error.retry_after_s)
+        return answer
     return problem(request, 500, "internal", "the core could not answer")
 
 

@@ -17,14 +17,22 @@ class CustomerStore(Protocol):
         """A customer; None when there is none."""
         ...
 
+    async def locked(self, customer_id: UUID) -> Stored[Customer] | None:
+        """The same; nobody else changes it until this transaction ends."""
+        ...
+
     async def by_email(self, email: str) -> Stored[Customer] | None:
         """The customer of a normalised e-mail address who is not erased."""
+        ...
+
+    async def by_username(self, username: str) -> Stored[Customer] | None:
+        """The customer whom the shop before called so, who is not erased."""
         ...
 
     async def put(self, customer: Customer, now: datetime) -> Stored[Customer]:
         """Write a customer and their addresses whole.
 
         Raises:
-            InvalidValue: another customer has this e-mail address.
+            InvalidValue: another customer has this e-mail address or this username.
         """
         ...
