@@ -12,11 +12,13 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from new_core.api import (
+    audit,
     carts,
     catalog,
     checkout,
     consent,
     customers,
+    idempotency,
     identity,
     inventory,
     orders,
@@ -56,6 +58,8 @@ MODULES: Mapping[str, Module] = {
     "customers": Module(customers.routes, customers.workers),
     "consent": Module(consent.routes, consent.workers),
     "identity": Module(identity.routes, identity.workers),
+    "idempotency": Module(workers=idempotency.workers),
+    "audit": Module(audit.routes, audit.workers),
     "outbox": Module(outbox.routes, outbox.workers),
     "webhooks": Module(webhooks.routes, webhooks.workers),
 }

@@ -119,6 +119,22 @@ class RequestKeyReused(CoreError):
     """An idempotency key came again with another request."""
 
 
+class BadRequest(CoreError):
+    """The request lacks something that every such request has.
+
+    Attributes:
+        code: names what, e.g. "idempotency_key_missing".
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+class PreconditionMissing(CoreError):
+    """The caller does not say which state of a thing they want to change (If-Match)."""
+
+
 class Unauthenticated(CoreError):
     """Nobody knows who asks: no token, or one that does not hold."""
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from new_core.errors import InvalidValue
+from new_core.errors import ChangedMeanwhile, InvalidValue, PreconditionMissing
 
 
 def answer(request: Request, body: BaseModel, *, next_page: str | None = None) -> Response:
@@ -45,6 +45,19 @@ def is_expected(if_match: str | None, body: BaseModel) -> bool:
     if if_match is None or if_match.strip() == "*":
         return True
     return _tagged(body)[1] in {one.strip() for one in if_match.split(",")}
+
+
+def expect(if_match: str | None, body: BaseModel) -> None:
+    """Let a write through that names (If-Match) what `body` shows now.
+
+    Raises:
+        PreconditionMissing: it names nothing.
+        ChangedMeanwhile: it names what is not any more.
+    """
+    if if_match is None:
+        raise PreconditionMissing("say with If-Match which state you change: the ETag of a GET")
+    if not is_expected(if_match, body):
+        raise ChangedMeanwhile("it was changed since you read it")
 
 
 def _tagged(body: BaseModel) -> tuple[bytes, str]:

@@ -13,12 +13,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from new_core.errors import (
+    BadRequest,
     ChangedMeanwhile,
     Conflict,
     CoreError,
     Forbidden,
     InvalidValue,
     NotFound,
+    PreconditionMissing,
     RequestInFlight,
     RequestKeyReused,
     StoreUnavailable,
@@ -72,7 +74,7 @@ def problem(
         detail=detail,
         code=code,
         request_id=request.scope.get("banyan.request_id", ""),
-        retryable=status in {429, 503},
+        retryable=status in {429, 503} or code == "request_in_flight",
         errors=list(errors),
     )
     headers = {"retry-after": _RETRY_AFTER_S} if status == 503 else {}
@@ -120,32 +122,47 @@ def install(app: FastAPI) -> None:
 
 def _refusal(request: Request, error: Exception) -> Response:
     if isinstance(error, Conflict):
-        found = [
-            FieldProblem(pointer=one.pointer, code=one.code, detail=one.detail, meta=dict(one.meta))
-            for one in error.details
-        ]
-        answer = problem(request, 409, error.code, str(error), found)
-        if isinstance(error, RequestInFlight):
-            answer.headers["retry-after"] = str(error.retry_after_s)
-        return answer
-    if isinstance(error, RequestKeyReused):
-        return problem(request, 422, "idempotency_key_reused", str(error))
-    if isinstance(error, Unauthenticated):
-        answer = problem(request, 401, "unauthenticated", str(error))
-        answer.headers["www-authenticate"] = "Bearer"
-        return answer
-    if isinstance(error, Forbidden):
-        answer = problem(request, 403, "forbidden", str(error))
-        wanted = f'Bearer error="insufficient_scope", scope="{error.scope}"'
-        answer.headers["www-authenticate"] = wanted
-        return answer
-    if isinstance(error, TooManyTries):
-        answer = problem(request, 429, "too_many_tries", str(error))
-        answer.headers["retry-after"] = str(error.retry_after_s)
-        return answer
+        return _conflict(request, error)
+    if isinstance(error, BadRequest):
+        return problem(request, 400, error.code, str(error))
+    for kind, status, code in _PLAIN:
+        if isinstance(error, kind):
+            answer = problem(request, status, code, str(error))
+            answer.headers.update(_more(error))
+            return answer
     return problem(request, 500, "internal", "the core could not answer")
 
 
+def _more(error: Exception) -> dict[str, str]:
+    """Headers that tell the way out."""
+    if isinstance(error, Unauthenticated):
+        return {"www-authenticate": "Bearer"}
+    if isinstance(error, Forbidden):
+        wanted = f'Bearer error="insufficient_scope", scope="{error.scope}"'
+        return {"www-authenticate": wanted}
+    if isinstance(error, TooManyTries):
+        return {"retry-after": str(error.retry_after_s)}
+    return {}
+
+
+def _conflict(request: Request, error: Conflict) -> Response:
+    found = [
+        FieldProblem(pointer=one.pointer, code=one.code, detail=one.detail, meta=dict(one.meta))
+        for one in error.details
+    ]
+    answer = problem(request, 409, error.code, str(error), found)
+    if isinstance(error, RequestInFlight):
+        answer.headers["retry-after"] = str(error.retry_after_s)
+    return answer
+
+
+_PLAIN: tuple[tuple[type[CoreError], int, str], ...] = (
+    (Unauthenticated, 401, "unauthenticated"),
+    (Forbidden, 403, "forbidden"),
+    (TooManyTries, 429, "too_many_tries"),
+    (RequestKeyReused, 422, "idempotency_key_reused"),
+    (PreconditionMissing, 428, "if_match_missing"),
+)
 _TITLES = {
     400: "Bad request",
     401: "Who are you?",
