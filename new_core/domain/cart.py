@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -15,6 +15,8 @@ from new_core.errors import Conflict
 MOST_LINES = 1000
 MOST_UNITS_OF_A_LINE = 1_000_000
 MOST_COUPONS = 20
+GUEST_LIFE, CUSTOMER_LIFE = timedelta(days=30), timedelta(days=180)
+"""How long a cart is kept after somebody last changed it."""
 
 
 class CartState(StrEnum):
@@ -120,3 +122,9 @@ def check_open(cart: Cart) -> None:
     """
     if cart.state is not CartState.OPEN:
         raise Conflict("cart_not_open", f"the cart is {cart.state}; only an open one changes")
+
+
+def renewed(cart: Cart, at: datetime) -> Cart:
+    """The cart after somebody came to change it: its time begins anew."""
+    life = GUEST_LIFE if cart.buyer.customer_id is None else CUSTOMER_LIFE
+    return replace(cart, expires_at=at + life)

@@ -184,3 +184,16 @@ def _placed(
     if isinstance(made, RowRefusal):
         return Placed(None, refusal=made)
     return Placed(lines[made], is_new)
+
+
+REFUSALS: Mapping[RowRefusal, str] = {
+    RowRefusal.UNKNOWN_VARIANT: "there is no such variant",
+    RowRefusal.UNKNOWN_SKU: "there is nothing of this SKU",
+    RowRefusal.AMBIGUOUS_SKU: "several things have this SKU; name one by its variant id",
+    RowRefusal.NOT_FOR_SALE: "this is not for sale",
+    RowRefusal.QUANTITY_BELOW_MINIMUM: "a line must hold more units",
+    RowRefusal.QUANTITY_ABOVE_MAXIMUM: "a line must hold fewer units",
+    RowRefusal.QUANTITY_NOT_A_STEP: "units are sold in packs of another size",
+    RowRefusal.TOO_MANY_LINES: f"a cart has at most {MOST_LINES} lines",
+}
+"""Each refusal, for people."""
