@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import FastAPI
 
 from legacy_adapters.oscar.database import OscarDatabase
-from legacy_adapters.oscar.facade import OscarFacade
+from legacy_adapters.oscar.facade.catalogue import OscarFacade
 from legacy_adapters.oscar.source import OscarSource
 from legacy_adapters.ports import Progress
 from legacy_adapters.service.backfill import Backfill

@@ -17,7 +17,6 @@ import logging
 from collections.abc import Sequence
 from typing import Any
 
-from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Match
@@ -156,7 +155,7 @@ class _TooLargeError(Exception):
 
 
 def _declares(route: BaseRoute) -> bool:
-    extra = route.openapi_extra if isinstance(route, APIRoute) else None
+    extra = getattr(route, "openapi_extra", None)
     return extra is not None and extra.items() >= TAKES_BACK.items()
 
 

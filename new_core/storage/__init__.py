@@ -7,8 +7,19 @@ database = SqlDatabase(engine, make_reader("sqlite:///var/core.sqlite3"))
 
 from __future__ import annotations
 
-from new_core.storage.database import SqlDatabase
+from new_core.storage.database import SqlDatabase, connection_of
 from new_core.storage.engine import make_engine, make_reader, make_trier
-from new_core.storage.migrate import downgrade, upgrade
+from new_core.storage.migrate import Chain, downgrade, upgrade
+from new_core.storage.types import UtcDateTime
 
-__all__ = ["SqlDatabase", "downgrade", "make_engine", "make_reader", "make_trier", "upgrade"]
+__all__ = [
+    "Chain",
+    "SqlDatabase",
+    "UtcDateTime",
+    "connection_of",
+    "downgrade",
+    "make_engine",
+    "make_reader",
+    "make_trier",
+    "upgrade",
+]

@@ -19,6 +19,7 @@ from new_core.errors import (
     SchemaMismatch,
     StoreUnavailable,
 )
+from new_core.ports import UnitOfWork
 from new_core.service.effects import without_effects
 from new_core.storage.audit import SqlAudit
 from new_core.storage.carts import SqlCarts
@@ -207,6 +208,16 @@ class SqlUnitOfWork:
                 await self._connection.close()
         if isinstance(error, SQLAlchemyError | OSError):
             raise _ours(error) from error
+
+
+def connection_of(uow: UnitOfWork) -> AsyncConnection:
+    """The connection of an entered unit of work, for tables that others keep in this database.
+
+    What is written there stays or goes with the unit of work, and with a dry run.
+    """
+    if not isinstance(uow, SqlUnitOfWork):
+        raise TypeError("only a unit of work of this package has a connection")
+    return uow.connection
 
 
 class _DryUnitOfWork(SqlUnitOfWork):

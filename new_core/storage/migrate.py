@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -20,13 +21,29 @@ from new_core.storage.engine import WRITING
 _Change = Callable[[Config], None]
 
 HEAD = "head"
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """Migrations of some tables, one after the other.
+
+    Attributes:
+        folder: where they stand, as Alembic wants it.
+        version_table: in which the database keeps how far it is with them.
+    """
+
+    folder: Path
+    version_table: str = "alembic_version"
+
+
+CORE = Chain(Path(__file__).parent / "migrations")
 _LOCK_KEY = 4_706_051_966_283_021
 """Any number, the same in every process; names the advisory lock on PostgreSQL."""
 
 
-def head_revision() -> str:
+def head_revision(chain: Chain = CORE) -> str:
     """The revision that this program works with."""
-    head = ScriptDirectory.from_config(_config()).get_current_head()
+    head = ScriptDirectory.from_config(_config(chain)).get_current_head()
     if head is None:
         raise SchemaMismatch("this installation has no migrations; reinstall it")
     return head
@@ -40,12 +57,12 @@ async def current_revision(engine: AsyncEngine) -> str | None:
     """
     try:
         async with engine.connect() as connection:
-            return await connection.run_sync(_revision)
+            return await connection.run_sync(_revision, CORE)
     except (DBAPIError, OSError) as exc:
         raise StoreUnavailable(_first_line(exc)) from exc
 
 
-async def upgrade(engine: AsyncEngine, revision: str = HEAD) -> None:
+async def upgrade(engine: AsyncEngine, revision: str = HEAD, *, chain: Chain = CORE) -> None:
     """Migrate up; does nothing when the database is there already.
 
     1. Two processes start on an empty database, 2. both see no tables, 3. both make them.
@@ -56,20 +73,20 @@ async def upgrade(engine: AsyncEngine, revision: str = HEAD) -> None:
         SchemaMismatch: the database was made by a newer program.
         StoreUnavailable: the database does not answer.
     """
-    await _run(engine, lambda config: command.upgrade(config, revision))
+    await _run(engine, chain, lambda config: command.upgrade(config, revision))
 
 
-async def downgrade(engine: AsyncEngine, revision: str) -> None:
+async def downgrade(engine: AsyncEngine, revision: str, *, chain: Chain = CORE) -> None:
     """Migrate down to a revision, or to "base", which drops every table and all data."""
-    await _run(engine, lambda config: command.downgrade(config, revision))
+    await _run(engine, chain, lambda config: command.downgrade(config, revision))
 
 
-async def _run(engine: AsyncEngine, change: _Change) -> None:
+async def _run(engine: AsyncEngine, chain: Chain, change: _Change) -> None:
     def run(connection: Connection) -> None:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK_KEY})
-        _refuse_newer(_revision(connection))
-        config = _config()
+        _refuse_newer(_revision(connection, chain), chain)
+        config = _config(chain)
         config.attributes["connection"] = connection
         change(config)
 
@@ -82,8 +99,9 @@ async def _run(engine: AsyncEngine, change: _Change) -> None:
         raise StoreUnavailable(_first_line(exc)) from exc
 
 
-def _refuse_newer(revision: str | None) -> None:
-    known = {one.revision for one in ScriptDirectory.from_config(_config()).walk_revisions()}
+def _refuse_newer(revision: str | None, chain: Chain) -> None:
+    scripts = ScriptDirectory.from_config(_config(chain))
+    known = {one.revision for one in scripts.walk_revisions()}
     if revision is not None and revision not in known:
         raise SchemaMismatch(
             f"the database is at revision {revision}, which this program does not know; "
@@ -91,13 +109,14 @@ def _refuse_newer(revision: str | None) -> None:
         )
 
 
-def _revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+def _revision(connection: Connection, chain: Chain) -> str | None:
+    context = MigrationContext.configure(connection, opts={"version_table": chain.version_table})
+    return context.get_current_revision()
 
 
-def _config() -> Config:
+def _config(chain: Chain) -> Config:
     config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("script_location", str(chain.folder))
     config.set_main_option("path_separator", "os")
     return config
 

@@ -1,0 +1,1 @@
+"""Oscar's API on the core's services."""
