@@ -161,3 +161,19 @@ class TooManyTries(CoreError):
     def __init__(self, retry_after_s: int) -> None:
         super().__init__(f"too many tries; try again in {retry_after_s} s")
         self.retry_after_s = retry_after_s
+
+
+class GatewayUnavailable(CoreError):
+    """A gateway did not answer; nothing is known, and asking again is safe.
+
+    Attributes:
+        gateway: its code.
+    """
+
+    def __init__(self, gateway: str, problem: str) -> None:
+        super().__init__(f"gateway {gateway} does not answer: {problem}")
+        self.gateway = gateway
+
+
+class WebhookRefused(CoreError):
+    """What came in is no message of the gateway whose name it bears."""

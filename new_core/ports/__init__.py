@@ -16,7 +16,7 @@ from new_core.ports.imports import ImportCursor, ImportStore, Parked, RefStore
 from new_core.ports.inventory import Sellable, StockLine, StockQuery, StockStore
 from new_core.ports.orders import OrderQuery, OrderStore
 from new_core.ports.outbox import OutboxStore
-from new_core.ports.payments import PaymentStore
+from new_core.ports.payments import Gateway, PaymentQuery, PaymentStore
 from new_core.ports.pricing import PricingStore
 from new_core.ports.promotions import PromotionStore
 from new_core.ports.search import SearchStore
@@ -35,6 +35,7 @@ __all__ = [
     "ConsentStore",
     "CustomerStore",
     "Database",
+    "Gateway",
     "IdempotencyStore",
     "IdentityStore",
     "ImportCursor",
@@ -46,6 +47,7 @@ __all__ = [
     "OrderStore",
     "OutboxStore",
     "Parked",
+    "PaymentQuery",
     "PaymentStore",
     "PricingStore",
     "ProductQuery",

@@ -1,0 +1,220 @@
+"""Writing down what was learned of payments: rows, events, audit, and what is owed back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from uuid import UUID, uuid5
+
+from new_core.domain.events import AuditEntry, Event
+from new_core.domain.gateway import MoveKind, MoveState, Reach
+from new_core.domain.gateway_health import Breaker, Health, Patience
+from new_core.domain.money import Money
+from new_core.domain.payment import Attempt, AttemptState, EventKind, MoneyEvent
+from new_core.domain.payment_booking import Learned, News
+from new_core.domain.payment_move import Payment, PaymentMove
+from new_core.errors import ChangedMeanwhile
+from new_core.ports import UnitOfWork
+from new_core.service.doing import Doing
+from new_core.service.gateway_calls import Gateways
+
+_GATEWAYS = UUID("6f0d6c1e-0f4e-5d0e-9a52-3f0a5a1c7b11")
+"""Names gateways as aggregates of events."""
+
+_TYPES: Mapping[EventKind, str] = {
+    EventKind.SENT: "attempted",
+    EventKind.AUTHORISED: "authorised",
+    EventKind.CAPTURED: "captured",
+    EventKind.DECLINED: "declined",
+    EventKind.NOT_SENT: "not_sent",
+    EventKind.UNKNOWN: "unknown",
+    EventKind.MISSED: "not_found",
+    EventKind.VOIDED: "voided",
+    EventKind.EXPIRED: "expired",
+    EventKind.REFUNDED: "refunded",
+    EventKind.DISPUTED: "disputed",
+}
+
+
+async def book(
+    uow: UnitOfWork,
+    payment: Payment,
+    learned: Learned,
+    doing: Doing,
+    gateway_event_id: str | None = None,
+) -> Payment:
+    """Write an attempt as it is now, what happened to it, and what has to go back.
+
+    The payment is locked. Gives it as it is now; does not commit. `gateway_event_id` is of
+    the gateway's message that led to this.
+
+    Raises:
+        ChangedMeanwhile: the attempt is not what it was read as.
+        InvalidValue: the gateway's message is booked already.
+    """
+    before, attempt = payment.attempt(learned.attempt.id), learned.attempt
+    if before == attempt and not learned.news and learned.redirect_url == "":
+        return payment
+    if not await uow.payments.put_attempt(attempt, before.state, doing.at):
+        raise ChangedMeanwhile("the attempt is not what it was")
+    events = [
+        _event(attempt, one, doing, gateway_event_id if n == 0 else None)
+        for n, one in enumerate(learned.news)
+    ]
+    await uow.payments.add_events(events)
+    intent = replace(
+        payment.intent,
+        state=learned.state,
+        redirect_url=learned.redirect_url or payment.intent.redirect_url,
+        won_by=attempt.id if learned.is_final else payment.intent.won_by,
+    )
+    await uow.payments.put_intent(intent, doing.at)
+    payment = replace(
+        payment,
+        intent=intent,
+        attempts=tuple(attempt if one.id == attempt.id else one for one in payment.attempts),
+    )
+    if learned.owed is not None:
+        payment = await owe(uow, payment, attempt, learned.owed, "nobody waits for it", doing)
+    await _publish(uow, payment, before, attempt, learned.news, doing)
+    return payment
+
+
+async def owe(
+    uow: UnitOfWork, payment: Payment, attempt: Attempt, kind: MoveKind, reason: str, doing: Doing
+) -> Payment:
+    """Ask for money to go back on the core's own account, all that is left of it, at once.
+
+    Nothing is asked for when that is under way already.
+    """
+    if any(one.kind is kind and one.is_owed for one in payment.open_moves(attempt.id)):
+        return payment
+    minor = attempt.authorised_minor
+    if kind is MoveKind.REFUND:
+        minor = attempt.captured_minor - attempt.claimed_minor
+        if minor <= 0 or not await uow.payments.claim_refund(attempt.id, minor, doing.at):
+            return payment
+        attempt = replace(attempt, claimed_minor=attempt.claimed_minor + minor)
+    move = PaymentMove(
+        id=doing.new_id(),
+        attempt_id=attempt.id,
+        kind=kind,
+        minor=minor,
+        state=MoveState.ASKED,
+        created_at=doing.at,
+        reason=reason,
+        is_owed=True,
+        look_at=doing.at,
+    )
+    await uow.payments.put_move(move, doing.at)
+    return replace(
+        payment,
+        attempts=tuple(attempt if one.id == attempt.id else one for one in payment.attempts),
+        moves=(*payment.moves, move),
+    )
+
+
+async def note_health(
+    uow: UnitOfWork,
+    gateways: Gateways,
+    gateway: str,
+    reach: Reach,
+    patience: Patience,
+    doing: Doing,
+) -> None:
+    """Write down how a gateway is after a call, when that changed.
+
+    Two processes that count a failure at a time may count one: the breaker opens one call
+    later, and no money depends on it. Last thing of a transaction: others wait for this row.
+    """
+    before = (await uow.payments.healths()).get(gateway, Health(gateway))
+    now = before.after(reach, doing.at, patience)
+    gateways.seen(now)
+    if now == before:
+        return
+    await uow.payments.put_health(now, doing.at)
+    was_closed = before.breaker(doing.at) is Breaker.CLOSED
+    is_closed = now.breaker(doing.at) is Breaker.CLOSED
+    if was_closed == is_closed:
+        return
+    word = "recovered" if is_closed else "degraded"
+    event = Event(
+        f"payments.gateway.{word}.v1",
+        "gateway",
+        uuid5(_GATEWAYS, gateway),
+        {"gateway": gateway, "failures": now.failures},
+    )
+    await uow.outbox.add([event], doing.actor, doing.at)
+
+
+async def tell(
+    uow: UnitOfWork, payment: Payment, kind: str, data: Mapping[str, object], doing: Doing
+) -> None:
+    """Add an event of a payment."""
+    intent = payment.intent
+    about = {"payment_id": str(intent.id), "order_id": str(intent.order_id)}
+    event = Event(kind, "payment", intent.id, {**about, **data})
+    await uow.outbox.add([event], doing.actor, doing.at)
+
+
+def _event(attempt: Attempt, news: News, doing: Doing, gateway_event_id: str | None) -> MoneyEvent:
+    return MoneyEvent(
+        id=doing.new_id(),
+        attempt_id=attempt.id,
+        kind=news.kind,
+        minor=news.minor,
+        at=doing.at,
+        gateway=attempt.gateway,
+        gateway_event_id=gateway_event_id,
+        raw=news.raw,
+    )
+
+
+async def _publish(
+    uow: UnitOfWork,
+    payment: Payment,
+    before: Attempt,
+    attempt: Attempt,
+    news: tuple[News, ...],
+    doing: Doing,
+) -> None:
+    intent = payment.intent
+    about: dict[str, object] = {
+        "payment_id": str(intent.id),
+        "order_id": str(intent.order_id),
+        "attempt_id": str(attempt.id),
+        "gateway": attempt.gateway,
+        "state": attempt.state.value,
+    }
+    if attempt.reason:
+        about["reason"] = attempt.reason
+    events = []
+    for one in news:
+        amount = {"amount": Money(one.minor, intent.currency).text, "currency": intent.currency}
+        data = about | (amount if one.minor else {})
+        kind = f"payments.payment.{_TYPES[one.kind]}.v1"
+        events.append(Event(kind, "payment", intent.id, data))
+    if before.state is AttemptState.UNKNOWN and attempt.state is not AttemptState.UNKNOWN:
+        events.append(Event("payments.payment.resolved.v1", "payment", intent.id, about))
+    await uow.outbox.add(events, doing.actor, doing.at)
+    if before.state is attempt.state and not news:
+        return
+    entry = AuditEntry(
+        f"payment.{_TYPES[news[0].kind] if news else attempt.state.value}",
+        "payment",
+        str(intent.id),
+        before=_shown(before),
+        after=_shown(attempt),
+    )
+    await uow.audit.add([entry], doing.actor, doing.at)
+
+
+def _shown(attempt: Attempt) -> dict[str, object]:
+    return {
+        "attempt": attempt.number,
+        "gateway": attempt.gateway,
+        "state": attempt.state.value,
+        "authorised_minor": attempt.authorised_minor,
+        "captured_minor": attempt.captured_minor,
+        "refunded_minor": attempt.refunded_minor,
+    }
