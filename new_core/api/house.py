@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fastapi import APIRouter
 
 from new_core.api.observe import Metrics
+from new_core.api.paying_till import paid_by_hand
 from new_core.ports import Clock, Database, NewId
+from new_core.service.gateway_calls import Gateways
 from new_core.settings import CoreSettings
 
 
@@ -21,6 +23,7 @@ class House:
     new_id: NewId
     settings: CoreSettings
     metrics: Metrics
+    gateways: Gateways = field(default_factory=paid_by_hand)
 
 
 @dataclass(frozen=True, slots=True)

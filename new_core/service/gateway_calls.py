@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,7 @@ from new_core.domain.gateway_health import Health
 from new_core.domain.payment import PaymentIntent
 from new_core.domain.payment_failover import Candidate
 from new_core.errors import DryRunStrayed, GatewayUnavailable, NotFound
-from new_core.ports import Clock, Gateway
+from new_core.ports import Gateway
 from new_core.service.effects import effects_off
 
 T = TypeVar("T")
@@ -61,12 +62,11 @@ class Gateways:
     """The gateways of a process, best first. Shared by all tasks."""
 
     def __init__(
-        self, offered: Sequence[Offered], meter: GatewayMeter, now: Clock, *, deadline_s: float
+        self, offered: Sequence[Offered], meter: GatewayMeter, *, deadline_s: float
     ) -> None:
         """Begin without connections; no call may take longer than `deadline_s`."""
         self._offered = {one.gateway.code: one for one in offered}
         self._meter = meter
-        self._now = now
         self._deadline_s = deadline_s
 
     @property
@@ -86,13 +86,12 @@ class Gateways:
         return found.gateway
 
     def candidates(
-        self, intent: PaymentIntent, healths: Mapping[str, Health]
+        self, intent: PaymentIntent, healths: Mapping[str, Health], now: datetime
     ) -> tuple[Candidate, ...]:
         """The gateways that take a payment: the wished one first, then by preference."""
         wished = intent.method.gateway
         fit = [code for code, one in self._offered.items() if one.takes(intent)]
         ordered = sorted(fit, key=lambda code: code != wished)
-        now = self._now()
         return tuple(
             Candidate(code, healths.get(code, Health(code)).breaker(now)) for code in ordered
         )
@@ -126,7 +125,7 @@ class Gateways:
             NotFound: there is no such gateway here.
         """
         gateway = self.named(code)
-        started = self._now()
+        started = time.perf_counter()
         outcome = "no_answer"
         _refuse_in_a_dry_run(gateway)
         try:
@@ -148,7 +147,7 @@ class Gateways:
         self, code: str, operation: str, call: Callable[[], Awaitable[T]], lost: T
     ) -> T:
         _refuse_in_a_dry_run(self.named(code))
-        started = self._now()
+        started = time.perf_counter()
         answer = lost
         try:
             async with asyncio.timeout(self._deadline_s):
@@ -162,9 +161,8 @@ class Gateways:
             self._count(code, operation, _outcome(answer), started)
         return answer
 
-    def _count(self, code: str, operation: str, outcome: str, started: datetime) -> None:
-        elapsed_s = (self._now() - started).total_seconds()
-        self._meter.called(code, operation, outcome, elapsed_s)
+    def _count(self, code: str, operation: str, outcome: str, started: float) -> None:
+        self._meter.called(code, operation, outcome, time.perf_counter() - started)
 
 
 def _outcome(answer: object) -> str:

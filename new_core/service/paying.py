@@ -208,7 +208,9 @@ async def _begin(
         if payment.intent.state is not IntentState.OPEN:
             return outcome_of(payment)
         spent_s = (doing.at - started).total_seconds()
-        candidates = till.gateways.candidates(payment.intent, await uow.payments.healths())
+        candidates = till.gateways.candidates(
+            payment.intent, await uow.payments.healths(), doing.at
+        )
         step = next_step(payment.attempts, candidates, spent_s, till.rules.budget)
         if isinstance(step, StandStill):
             return outcome_of(payment)
@@ -281,7 +283,7 @@ async def _go_on(till: Till, uow: UnitOfWork, payment: Payment, doing: Doing) ->
     asked when it is sent.
     """
     last = payment.attempts[-1]
-    candidates = till.gateways.candidates(payment.intent, await uow.payments.healths())
+    candidates = till.gateways.candidates(payment.intent, await uow.payments.healths(), doing.at)
     step = next_step(payment.attempts, candidates, 0.0, till.rules.budget)
     if isinstance(step, StandStill):
         return outcome_of(payment)
