@@ -188,7 +188,7 @@ def till_on(
     offered = [Offered(one, frozenset({"card"})) for one in gateways]
     return Till(
         database,
-        Gateways(offered, QuietMeter(), deadline_s=5.0),
+        Gateways(offered, deadline_s=5.0, meter=QuietMeter()),
         heard.settle,
         clock,
         new_id,

@@ -45,7 +45,7 @@ async def database(url: str) -> AsyncIterator[Database]:
 async def test_an_order_that_is_paid_later_is_placed_on_a_promise(database: Database) -> None:
     heard, clock = Heard(), SetClock()
     offered = [Offered(ManualGateway(), frozenset({"manual"}))]
-    gateways = Gateways(offered, QuietMeter(), deadline_s=5)
+    gateways = Gateways(offered, deadline_s=5, meter=QuietMeter())
     till = Till(database, gateways, heard.settle, clock, new_id)
     intent = await opened(till, PaymentMethod())
 
