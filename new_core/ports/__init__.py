@@ -19,6 +19,7 @@ from new_core.ports.outbox import OutboxStore
 from new_core.ports.payments import Gateway, PaymentQuery, PaymentStore
 from new_core.ports.pricing import PricingStore
 from new_core.ports.promotions import PromotionStore
+from new_core.ports.reservation import ReservationQuery, ReservationStore
 from new_core.ports.search import SearchStore
 from new_core.ports.settling import MoneyMoved, Settle
 from new_core.ports.shipping import ShippingStore
@@ -54,6 +55,8 @@ __all__ = [
     "PromotionStore",
     "RefStore",
     "RequestKey",
+    "ReservationQuery",
+    "ReservationStore",
     "SearchStore",
     "Sellable",
     "Settle",

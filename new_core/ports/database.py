@@ -21,6 +21,7 @@ from new_core.ports.outbox import OutboxStore
 from new_core.ports.payments import PaymentStore
 from new_core.ports.pricing import PricingStore
 from new_core.ports.promotions import PromotionStore
+from new_core.ports.reservation import ReservationStore
 from new_core.ports.search import SearchStore
 from new_core.ports.shipping import ShippingStore
 from new_core.ports.tax import TaxStore
@@ -65,6 +66,8 @@ class UnitOfWork(Protocol):
     def payments(self) -> PaymentStore: ...
     @property
     def promotions(self) -> PromotionStore: ...
+    @property
+    def reservations(self) -> ReservationStore: ...
     @property
     def search(self) -> SearchStore: ...
     @property

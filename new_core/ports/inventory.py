@@ -8,12 +8,15 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from new_core.domain.actor import Actor
 from new_core.domain.catalog import (
     Stored,
     Variant,
 )
 from new_core.domain.pricing import Listed
 from new_core.domain.stock import StockLevel, Warehouse
+from new_core.domain.stock_movement import Movement
+from new_core.domain.stock_plan import VariantSupply
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,27 @@ class StockStore(Protocol):
 
         Raises:
             NotFound: there is no such variant.
+        """
+        ...
+
+    async def supplies(
+        self, variant_ids: Collection[UUID], *, lock: bool = False
+    ) -> dict[UUID, VariantSupply]:
+        """All places of these variants; unknown ids are absent.
+
+        With `lock` nobody else changes these levels until the transaction ends. They are
+        locked in ascending (variant, warehouse) order, so lock all that is needed at once.
+        """
+        ...
+
+    async def book(self, movements: Sequence[Movement], actor: Actor, now: datetime) -> None:
+        """Move units, each level by one conditional update, and write the movements down.
+
+        Movements on one level become one update of their sum.
+
+        Raises:
+            Conflict: "stock_moved": a level has not that many units to give or to take back;
+                nothing was moved that the caller may commit.
         """
         ...
 

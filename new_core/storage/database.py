@@ -25,13 +25,13 @@ from new_core.storage.audit import SqlAudit
 from new_core.storage.carts import SqlCarts
 from new_core.storage.catalog import SqlCatalog
 from new_core.storage.checkout import SqlCheckout
-from new_core.storage.commerce import SqlStock
 from new_core.storage.consent import SqlConsent
 from new_core.storage.customers import SqlCustomers
 from new_core.storage.dry_run import SqlDryRun, current_run, in_force, watch_all_engines
 from new_core.storage.engine import WRITING
 from new_core.storage.idempotency import SqlIdempotency
 from new_core.storage.identity import SqlIdentity
+from new_core.storage.inventory import SqlInventory
 from new_core.storage.migrate import current_revision, head_revision
 from new_core.storage.orders import SqlOrders
 from new_core.storage.outbox import SqlOutbox
@@ -40,6 +40,7 @@ from new_core.storage.pricing import SqlPricing
 from new_core.storage.promotions import SqlPromotions
 from new_core.storage.reference import ReferenceCache
 from new_core.storage.refs import SqlImports, SqlRefs
+from new_core.storage.reservation import SqlReservations
 from new_core.storage.search import SqlSearch
 from new_core.storage.shipping import SqlShipping
 from new_core.storage.tax import SqlTax
@@ -114,7 +115,7 @@ class SqlUnitOfWork:
 
     catalog: SqlCatalog
     pricing: SqlPricing
-    stock: SqlStock
+    stock: SqlInventory
     audit: SqlAudit
     carts: SqlCarts
     checkout: SqlCheckout
@@ -126,6 +127,7 @@ class SqlUnitOfWork:
     outbox: SqlOutbox
     payments: SqlPayments
     promotions: SqlPromotions
+    reservations: SqlReservations
     search: SqlSearch
     shipping: SqlShipping
     tax: SqlTax
@@ -169,7 +171,7 @@ class SqlUnitOfWork:
         self._connection = connection
         self.catalog = SqlCatalog(connection, self._cache)
         self.pricing = SqlPricing(connection)
-        self.stock = SqlStock(connection)
+        self.stock = SqlInventory(connection)
         self.audit = SqlAudit(connection)
         self.carts = SqlCarts(connection)
         self.checkout = SqlCheckout(connection)
@@ -181,6 +183,7 @@ class SqlUnitOfWork:
         self.outbox = SqlOutbox(connection)
         self.payments = SqlPayments(connection)
         self.promotions = SqlPromotions(connection)
+        self.reservations = SqlReservations(connection)
         self.search = SqlSearch(connection)
         self.shipping = SqlShipping(connection)
         self.tax = SqlTax(connection)

@@ -43,7 +43,11 @@ from new_core.storage.tables.imports import (
     import_parked,
 )
 from new_core.storage.tables.inventory import (
+    reservation,
+    stock_accuracy,
+    stock_count,
     stock_level,
+    stock_movement,
     warehouse,
 )
 from new_core.storage.tables.pricing import (
@@ -85,9 +89,13 @@ __all__ = [
     "product_type_option",
     "promotions",
     "reference_version",
+    "reservation",
     "search",
     "shipping",
+    "stock_accuracy",
+    "stock_count",
     "stock_level",
+    "stock_movement",
     "tax",
     "variant",
     "warehouse",
