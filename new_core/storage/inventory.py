@@ -20,8 +20,8 @@ from new_core.domain.stock_movement import Movement, MovementKind
 from new_core.domain.stock_plan import Shelf, VariantSupply
 from new_core.errors import Conflict
 from new_core.storage import tables as t
-from new_core.storage.stock import SqlStock
 from new_core.storage.statements import Row, fetch, one_of
+from new_core.storage.stock import SqlStock
 from new_core.storage.types import UtcDateTime
 
 IMPORT = system("import")

@@ -43,7 +43,7 @@ _CLAIMED = (
     .where(
         one_of(_R.stock_level_id), _IS_OVERDUE,
         sa.or_(
-            _R.owner_type != sa.bindparam("owner_type"), _R.owner_id != sa.bindparam("owner_id")
+            _R.owner_type != sa.bindparam("spared_type"), _R.owner_id != sa.bindparam("spared_id")
         ),
     )
     .with_for_update(skip_locked=True)
@@ -60,7 +60,6 @@ _OVERDUE_UNITS = (
     .group_by(_R.stock_level_id)
 )
 _CHANGING = ("quantity", "state", "expires_at", "updated_at")
-_NOBODY = {"owner_type": "", "owner_id": UUID(int=0)}
 
 
 class SqlReservations:
@@ -114,8 +113,11 @@ class SqlReservations:
     async def expire(
         self, level_ids: Collection[UUID], now: datetime, *, but: Owner | None = None
     ) -> tuple[Reservation, ...]:
-        others = _named(but) if but is not None else _NOBODY
-        rows = await fetch(self._connection, _EXPIRE, level_ids, now=now, at=now, **others)
+        spared = but or Owner("", UUID(int=0))
+        rows = await fetch(
+            self._connection, _EXPIRE, level_ids,
+            now=now, at=now, spared_type=spared.type, spared_id=spared.id,
+        )  # fmt: skip
         return tuple(_reservation(row) for row in rows)
 
     async def overdue_units(
