@@ -8,7 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from new_core.domain.catalog import Stored
-from new_core.domain.checkout import CheckoutState
+from new_core.domain.checkout import CheckoutState, Offer
 from new_core.ports.idempotency import RequestKey
 
 
@@ -18,6 +18,7 @@ class Checkout:
 
     Attributes:
         order_id: of the last try; None before the first.
+        offer: what the buyer was shown last; None before anything was.
         request: whose answer the outcome of the last try is.
         failure: why the last try came to nothing; empty when none did.
     """
@@ -29,6 +30,7 @@ class Checkout:
     order_id: UUID | None = None
     request: RequestKey | None = None
     failure: str = ""
+    offer: Offer | None = None
 
 
 class CheckoutStore(Protocol):
@@ -47,7 +49,7 @@ class CheckoutStore(Protocol):
         ...
 
     async def of_order(self, order_id: UUID) -> Stored[Checkout] | None:
-        """The checkout whose last try made this order, locked as by `locked`."""
+        """The checkout whose last try made this order."""
         ...
 
     async def begin(self, checkout: Checkout, now: datetime) -> Stored[Checkout]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -11,7 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from new_core.domain.catalog import Stored
-from new_core.domain.checkout import CheckoutState
+from new_core.domain.checkout import CheckoutState, Offer, OfferedLine
 from new_core.errors import NotFound
 from new_core.ports import Checkout, RequestKey
 from new_core.storage.statements import Row
@@ -20,7 +22,7 @@ from new_core.storage.tables.checkout import checkout as _table
 _c = _table.c
 _BY_ID = sa.select(_table).where(_c.id == sa.bindparam("id"))
 _OF_CART = sa.select(_table).where(_c.cart_id == sa.bindparam("id"))
-_OF_ORDER = sa.select(_table).where(_c.order_id == sa.bindparam("id")).with_for_update()
+_OF_ORDER = sa.select(_table).where(_c.order_id == sa.bindparam("id"))
 _PAYING = (
     sa.select(_table)
     .where(_c.state == CheckoutState.PAYING.value, _c.updated_at < sa.bindparam("before"))
@@ -84,6 +86,7 @@ def _row(checkout: Checkout) -> dict[str, Any]:
         "state": checkout.state.value,
         "order_id": checkout.order_id,
         "failure": checkout.failure,
+        "offer": _offer_json(checkout.offer),
         "request_principal": request.principal if request else "",
         "request_route": request.route if request else "",
         "request_key": request.key if request else "",
@@ -105,5 +108,22 @@ def _stored(row: Row) -> Stored[Checkout]:
         order_id=row["order_id"],
         request=request if request.key else None,
         failure=row["failure"],
+        offer=_offer(row["offer"]),
     )
     return Stored(value, row["version"], row["updated_at"])
+
+
+def _offer_json(offer: Offer | None) -> dict[str, Any] | None:
+    if offer is None:
+        return None
+    lines = [
+        [one.line_id.hex, one.unit_micro, one.quantity, one.gross_minor] for one in offer.lines
+    ]
+    return asdict(replace(offer, lines=())) | {"lines": lines}
+
+
+def _offer(kept: Mapping[str, Any] | None) -> Offer | None:
+    if kept is None:
+        return None
+    lines = tuple(OfferedLine(UUID(hex=ident), *rest) for ident, *rest in kept["lines"])
+    return Offer(**{**kept, "lines": lines})

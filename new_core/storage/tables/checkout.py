@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from new_core.storage.tables.schema import id_column, metadata, written_columns
-from new_core.storage.types import UtcDateTime
+from new_core.storage.types import JsonText, UtcDateTime
 
 checkout = sa.Table(
     "checkout",
@@ -15,6 +15,7 @@ checkout = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("order_id", sa.Uuid(), unique=True),
     sa.Column("failure", sa.Text(), nullable=False),
+    sa.Column("offer", JsonText(), nullable=False),
     # Whose answer the payment's outcome is. Kept here because who finds the outcome out may
     # be a worker, long after the request is gone.
     sa.Column("request_principal", sa.Text(), nullable=False),

@@ -163,6 +163,7 @@ def _make_checkouts() -> None:
         sa.Column("state", sa.String(16), nullable=False),
         sa.Column("order_id", sa.Uuid()),
         sa.Column("failure", sa.Text(), nullable=False),
+        sa.Column("offer", JsonText(), nullable=False),
         sa.Column("request_principal", sa.Text(), nullable=False),
         sa.Column("request_route", sa.Text(), nullable=False),
         sa.Column("request_key", sa.Text(), nullable=False),
