@@ -42,6 +42,10 @@ class StoreUnavailable(CoreError):
     """The database did not answer, or not in time; nothing was written, safe to try again."""
 
 
+class BusUnavailable(CoreError):
+    """The bus took nothing; the events are kept and sent again."""
+
+
 class SchemaMismatch(CoreError):
     """The database's tables are not those of this program."""
 

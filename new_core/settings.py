@@ -21,6 +21,11 @@ class CoreSettings(BaseSettings):
         core_auth: what a request without a token may do (BANYAN_CORE_AUTH). "open": read the
             catalogue and stock, and count stock, on a port that only the shop reaches.
             "required": read the published catalogue. "off": everything; for tests alone.
+        core_bus: URLs of a NATS with JetStream (BANYAN_CORE_BUS), separated by commas; empty
+            means that events are not published.
+        core_bus_credentials: file for it, as `nsc` writes them; empty means none.
+        core_bus_stream: name of the stream.
+        core_events_days: how long events are kept for readers and replays.
     """
 
     model_config = SettingsConfigDict(env_prefix="BANYAN_", populate_by_name=True, extra="ignore")
@@ -33,6 +38,10 @@ class CoreSettings(BaseSettings):
     pool_size: int = Field(default=8, ge=1, le=200)
     core_modules: str = ""
     core_auth: Literal["open", "required", "off"] = "open"
+    core_bus: str = ""
+    core_bus_credentials: str = ""
+    core_bus_stream: str = Field(default="BANYAN_EVENTS", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    core_events_days: int = Field(default=30, ge=1, le=3650)
 
     @property
     def database(self) -> str:

@@ -36,11 +36,13 @@ class Worker:
         run: one round; gives how many things it did. A round with something to do is followed
             by the next at once.
         every_s: the pause after a round without.
+        close: lets go of what the rounds hold open, once, when there are no more of them.
     """
 
     name: str
     run: Callable[[], Awaitable[int]]
     every_s: float
+    close: Callable[[], Awaitable[None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

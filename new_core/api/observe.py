@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 import time
 import uuid
+from typing import Literal
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _SANE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
+_ORDER_BUCKETS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.8, 1.2, 2, 5, 10, 20, 60)
+CheckoutOutcome = Literal["started", "completed", "refused", "failed"]
+CallOutcome = Literal["ok", "refused", "failed", "late"]
 _BUCKETS_S = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 
 
@@ -29,6 +33,40 @@ class Metrics:
         self.dry_runs = Counter(
             "banyan_core_dry_runs_total", "Dry runs", ("outcome",), registry=self.registry
         )
+        self.answers = Counter(
+            "banyan_core_module_answers_total", "Answers of a module by kind", ("module", "kind"),
+            registry=self.registry,
+        )  # fmt: skip
+        self.checkouts = Counter(
+            "banyan_core_checkouts_total", "Completions of checkouts", ("outcome",),
+            registry=self.registry,
+        )  # fmt: skip
+        self.order_seconds = Histogram(
+            "banyan_core_order_seconds", "From completing a checkout to its order being placed",
+            buckets=_ORDER_BUCKETS_S, registry=self.registry,
+        )  # fmt: skip
+        self.calls = Counter(
+            "banyan_core_calls_total", "Calls to others", ("adapter", "outcome"),
+            registry=self.registry,
+        )  # fmt: skip
+        self.call_seconds = Histogram(
+            "banyan_core_call_seconds", "How long others take", ("adapter",),
+            buckets=_ORDER_BUCKETS_S, registry=self.registry,
+        )  # fmt: skip
+
+    def checkout(self, outcome: CheckoutOutcome) -> None:
+        """Count one step of completing a checkout. Each that is started ends as one of the
+        others; `refused` is one that the buyer could mend: a price that changed, too little
+        stock, a card that was declined.
+        """
+        self.checkouts.labels(outcome).inc()
+
+    def called(self, adapter: str, outcome: CallOutcome, seconds: float) -> None:
+        """Count one call over an adapter, e.g. "stripe". `refused` is a usable answer that
+        says no; `failed` and `late` (over its deadline) are none.
+        """
+        self.calls.labels(adapter, outcome).inc()
+        self.call_seconds.labels(adapter).observe(seconds)
 
 
 class Observed:
@@ -65,6 +103,7 @@ class Observed:
             self._metrics.seconds.labels(route).observe(time.perf_counter() - started)
             method = scope["method"] if scope["method"] in _METHODS else "other"
             self._metrics.requests.labels(route, method, str(status)).inc()
+            self._metrics.answers.labels(_module(scope), _kind(status)).inc()
 
 
 _METHODS = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
@@ -82,3 +121,18 @@ def _route(scope: Scope) -> str:
     if "banyan.route" in scope:
         return str(scope["banyan.route"])
     return getattr(scope.get("route"), "path", "unmatched")
+
+
+def _module(scope: Scope) -> str:
+    """The first tag of the route: modules tag theirs."""
+    tags = getattr(scope.get("route"), "tags", None)
+    return str(tags[0]) if tags else "other"
+
+
+def _kind(status: int) -> str:
+    """What an answer counts as: 409 and 422 are a rule that held, not an error."""
+    if status < 400:
+        return "ok"
+    if status in {409, 422}:
+        return "refused"
+    return "client_error" if status < 500 else "server_error"

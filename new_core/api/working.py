@@ -11,6 +11,7 @@ from new_core.api.house import Worker
 from new_core.errors import CoreError
 
 _AFTER_ERROR_S = 5.0
+_CLOSING_S = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,18 @@ async def working(workers: Sequence[Worker]) -> AsyncIterator[None]:
 
 
 async def _again_and_again(worker: Worker) -> None:
+    try:
+        await _rounds(worker)
+    finally:
+        if worker.close is not None:
+            try:
+                async with asyncio.timeout(_CLOSING_S):
+                    await worker.close()
+            except Exception:
+                log.exception("%s does not end", worker.name)
+
+
+async def _rounds(worker: Worker) -> None:
     while True:
         try:
             done = await worker.run()

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
+
+SOURCE = "/banyan/core"
+"""Who tells, in every event."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,52 @@ class Event:
     aggregate_id: UUID
     data: Mapping[str, object]
     caused_by: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An event as it was written down.
+
+    Attributes:
+        seq: its number among all, without gaps and in the order in which they can be read;
+            None until it has one, shortly after its commit.
+        event_id: the same in every copy of it: who gets it twice can tell.
+        aggregate_seq: its number among those of its aggregate, from 1, without gaps.
+        actor: kind and id, e.g. "staff:clerk".
+        correlation_id: of the request in which it happened; may be empty.
+    """
+
+    seq: int | None
+    event_id: UUID
+    event: Event
+    aggregate_seq: int
+    actor: str
+    correlation_id: str
+    at: datetime
+
+
+def envelope(told: Told) -> dict[str, object]:
+    """The event for the outside: CloudEvents 1.0 in JSON, with what keeps it in order."""
+    event = told.event
+    whole: dict[str, object] = {
+        "specversion": "1.0",
+        "id": str(told.event_id),
+        "type": event.type,
+        "source": SOURCE,
+        "subject": f"{event.aggregate_type}/{event.aggregate_id}",
+        "time": told.at.isoformat().replace("+00:00", "Z"),
+        "datacontenttype": "application/json",
+        "aggregatetype": event.aggregate_type,
+        "aggregateid": str(event.aggregate_id),
+        "aggregateseq": told.aggregate_seq,
+        "actor": told.actor,
+    }
+    # An attribute of CloudEvents is there or it is not; none is empty or null.
+    if told.correlation_id:
+        whole["correlationid"] = told.correlation_id
+    if event.caused_by is not None:
+        whole["causationid"] = str(event.caused_by)
+    return {**whole, "data": dict(event.data)}
 
 
 @dataclass(frozen=True, slots=True)

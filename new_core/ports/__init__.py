@@ -15,7 +15,7 @@ from new_core.ports.identity import IdentityStore
 from new_core.ports.imports import ImportCursor, ImportStore, Parked, RefStore
 from new_core.ports.inventory import Sellable, StockLine, StockQuery, StockStore
 from new_core.ports.orders import OrderQuery, OrderStore
-from new_core.ports.outbox import OutboxStore
+from new_core.ports.outbox import Backlog, EventBus, EventQuery, OutboxStore
 from new_core.ports.payments import Gateway, PaymentQuery, PaymentStore
 from new_core.ports.pricing import PricingStore
 from new_core.ports.promotions import PromotionStore
@@ -28,6 +28,7 @@ from new_core.ports.webhooks import WebhookStore
 
 __all__ = [
     "AuditStore",
+    "Backlog",
     "CartStore",
     "CatalogStore",
     "Checkout",
@@ -36,6 +37,8 @@ __all__ = [
     "ConsentStore",
     "CustomerStore",
     "Database",
+    "EventBus",
+    "EventQuery",
     "Gateway",
     "IdempotencyStore",
     "IdentityStore",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -14,19 +14,24 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from new_core.domain.actor import Actor
-from new_core.domain.events import Event
+from new_core.domain.events import Event, Told
+from new_core.ports.outbox import Backlog, EventQuery
 from new_core.storage.ids import new_id
+from new_core.storage.outbox_readers import OutboxReaders
+from new_core.storage.outbox_relay import OutboxRelay
 from new_core.storage.tables.outbox import outbox_aggregate, outbox_event
 
 _Aggregate = tuple[str, UUID]
 
 
 class SqlOutbox:
-    """Rows of the outbox, in one transaction."""
+    """Rows of the outbox, in one transaction: written here, read and published beside."""
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
         self._told: list[dict[str, Any]] = []
+        self._readers = OutboxReaders(connection)
+        self._relay = OutboxRelay(connection)
 
     async def add(self, events: Sequence[Event], actor: Actor, now: datetime) -> None:
         self._told += [_row(one, actor, now) for one in events]
@@ -71,6 +76,49 @@ class SqlOutbox:
         ]
         found = await self._connection.execute(statement, rows)
         return {(row.aggregate_type, row.aggregate_id): row.last_seq for row in found}
+
+    async def number(self, limit: int) -> int:
+        return await self._readers.number(limit)
+
+    async def page(self, query: EventQuery) -> tuple[Told, ...]:
+        return await self._readers.page(query)
+
+    async def by_id(self, event_ids: Collection[UUID]) -> dict[UUID, Told]:
+        return await self._readers.by_id(event_ids)
+
+    async def has_unread(self, reader: str) -> bool:
+        return await self._readers.has_unread(reader)
+
+    async def unread(self, reader: str, limit: int) -> tuple[Told, ...]:
+        return await self._readers.unread(reader, limit)
+
+    async def passed(self, reader: str, seq: int) -> None:
+        await self._readers.passed(reader, seq)
+
+    async def first_time(self, consumer: str, event_id: UUID, now: datetime) -> bool:
+        return await self._readers.first_time(consumer, event_id, now)
+
+    async def has_unpublished(self) -> bool:
+        return await self._relay.has_unpublished()
+
+    async def claim(
+        self, claimer: UUID, now: datetime, until: datetime, limit: int
+    ) -> tuple[Told, ...]:
+        return await self._relay.claim(claimer, now, until, limit)
+
+    async def published(
+        self, claimer: UUID, claimed: Sequence[Told], done: Collection[UUID], now: datetime
+    ) -> None:
+        await self._relay.published(claimer, claimed, done, now)
+
+    async def unpublished(self) -> Backlog:
+        return await self._relay.unpublished()
+
+    async def unnumbered(self) -> Backlog:
+        return await self._readers.unnumbered()
+
+    async def forget(self, before: datetime, limit: int, *, bus: bool) -> int:
+        return await self._readers.forget(before, limit, bus=bus)
 
 
 def _row(event: Event, actor: Actor, now: datetime) -> dict[str, Any]:
