@@ -57,44 +57,77 @@ def goods_asked(cart: Cart, destination: Destination | None) -> CartAsked:
     return CartAsked(cart.buyer, lines, cart.coupons, None, destination)
 
 
-async def put_method(
-    uow: UnitOfWork,
-    method_id: UUID,
-    make: Callable[[Stored[ShippingMethod] | None], ShippingMethod],
-    doing: Doing,
+async def one_method(uow: UnitOfWork, method_id: UUID) -> Stored[ShippingMethod]:
+    """A way of shipping, active or not.
+
+    Raises:
+        NotFound: there is no such one.
+    """
+    found = (one for one in await uow.shipping.methods() if one.value.id == method_id)
+    stored = next(found, None)
+    if stored is None:
+        raise NotFound("shipping method", str(method_id))
+    return stored
+
+
+async def create_method(
+    uow: UnitOfWork, method: ShippingMethod, doing: Doing
 ) -> Stored[ShippingMethod]:
-    """Write a way of shipping, made from what is there, and commit.
+    """Offer a new way of shipping. The caller commits.
 
     Raises:
         InvalidValue: another one has its code.
     """
-    before = await uow.shipping.locked(method_id)
-    method = make(before)
-    if before is not None and before.value == method:
+    stored = await uow.shipping.put(method, doing.at)
+    await _tell(uow, "created", method, doing)
+    return stored
+
+
+async def change_method(
+    uow: UnitOfWork,
+    method_id: UUID,
+    versions: frozenset[int] | None,
+    change: Callable[[ShippingMethod], ShippingMethod],
+    doing: Doing,
+) -> Stored[ShippingMethod]:
+    """Change a way of shipping. The caller commits.
+
+    Raises:
+        NotFound: there is no such one.
+        ChangedMeanwhile: it is another version than those.
+        InvalidValue: another one has its code.
+    """
+    before = await _locked(uow, method_id, versions)
+    method = change(before.value)
+    if method == before.value:
         return before
     stored = await uow.shipping.put(method, doing.at)
-    await _tell(uow, "changed" if before else "created", method, doing)
-    await uow.commit()
+    await _tell(uow, "changed", method, doing)
     return stored
 
 
 async def delete_method(
     uow: UnitOfWork, method_id: UUID, versions: frozenset[int] | None, doing: Doing
 ) -> None:
-    """Delete a way of shipping and commit.
+    """Delete a way of shipping. The caller commits.
 
     Raises:
-        NotFound: there is no such one.
-        ChangedMeanwhile: it is another version than those.
+        NotFound, ChangedMeanwhile: see `change_method`.
     """
+    stored = await _locked(uow, method_id, versions)
+    await uow.shipping.delete(method_id)
+    await _tell(uow, "deleted", stored.value, doing)
+
+
+async def _locked(
+    uow: UnitOfWork, method_id: UUID, versions: frozenset[int] | None
+) -> Stored[ShippingMethod]:
     stored = await uow.shipping.locked(method_id)
     if stored is None:
         raise NotFound("shipping method", str(method_id))
     if versions is not None and stored.version not in versions:
         raise ChangedMeanwhile("the way of shipping is not what it was when you read it")
-    await uow.shipping.delete(method_id)
-    await _tell(uow, "deleted", stored.value, doing)
-    await uow.commit()
+    return stored
 
 
 async def _tell(uow: UnitOfWork, what: str, method: ShippingMethod, doing: Doing) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
+
+import sqlalchemy as sa
 
 from new_core.domain.catalog import Product, ProductType, Status, Structure, Variant
 from new_core.domain.money import MICRO
 from new_core.domain.pricing import Price, PriceList, PriceListKind
 from new_core.domain.stock import StockLevel, Warehouse
 from new_core.storage import SqlDatabase, make_engine, make_reader, upgrade
+from new_core.storage.tables import metadata
 
 THEN = datetime(2026, 1, 1, tzinfo=UTC)
 ON_HAND = 1_000
@@ -71,6 +75,18 @@ async def stock_shop(
         await uow.pricing.put_prices([_price(n) for n in numbers], THEN)
         await uow.commit()
     await database.dispose()
+
+
+async def rows_of(url: str, table: str) -> list[Any]:
+    """All rows of a table, events in their order."""
+    engine = make_engine(url, pool_size=1)
+    columns = metadata.tables[table]
+    order = [columns.c.occurred_at, columns.c.id] if "occurred_at" in columns.c else []
+    try:
+        async with engine.connect() as connection:
+            return list((await connection.execute(sa.select(columns).order_by(*order))).all())
+    finally:
+        await engine.dispose()
 
 
 def _product(number: int, *, is_draft: bool, is_download: bool) -> Product:
