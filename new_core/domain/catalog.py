@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Generic, TypeVar
 from uuid import UUID
 
+from new_core.errors import InvalidValue
+
 T = TypeVar("T")
 
 PATH_STEP = 4
 """Characters of a category path per level."""
+
+LONGEST_PATH = 255
+_DIGITS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+_BASE = len(_DIGITS)
 
 AttributeScalar = str | int | float | bool | None
 AttributeContent = AttributeScalar | tuple[str, ...]
@@ -310,3 +316,21 @@ def inherited(
 
 def _option_order(option: Option) -> tuple[bool, int, str]:
     return option.rank is not None, option.rank or 0, option.name
+
+
+def next_path(parent: Category | None, siblings: Sequence[Category]) -> str:
+    """The path of a new last child: base 36 digits and capitals, as long as every step.
+
+    Raises:
+        InvalidValue: there are as many siblings as paths, or it would be too deep.
+    """
+    above = parent.path if parent else ""
+    last = max((one.path[-PATH_STEP:] for one in siblings), default="0" * PATH_STEP)
+    number = int(last, _BASE) + 1
+    if number >= _BASE**PATH_STEP or len(above) + PATH_STEP > LONGEST_PATH:
+        raise InvalidValue("parent_id", "has no room below it")
+    digits = ""
+    for _ in range(PATH_STEP):
+        number, digit = divmod(number, _BASE)
+        digits = _DIGITS[digit] + digits
+    return above + digits

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from new_core.ports.assortments import AssortmentStore
 from new_core.ports.audit import AuditStore
 from new_core.ports.carts import CartStore
 from new_core.ports.catalog import CatalogStore, ProductQuery
@@ -27,6 +28,7 @@ from new_core.ports.tax import TaxStore
 from new_core.ports.webhooks import WebhookStore
 
 __all__ = [
+    "AssortmentStore",
     "AuditStore",
     "Backlog",
     "CartStore",

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from new_core.domain.assortment import EVERYTHING, Visible
 from new_core.domain.catalog import (
     AttributeDef,
     BundleComponent,
@@ -40,6 +41,7 @@ class ProductQuery:
     status: Status | None = None
     category_ids: tuple[UUID, ...] | None = None
     sku: str | None = None
+    visible: Visible = EVERYTHING
     updated_since: datetime | None = None
 
 
@@ -56,6 +58,10 @@ class CatalogStore(Protocol):
 
     async def family(self, product_id: UUID) -> dict[UUID, Stored[Product]]:
         """The product, the one that gathers it and those it gathers; empty when unknown."""
+        ...
+
+    async def with_children(self, ids: Collection[UUID]) -> dict[UUID, Stored[Product]]:
+        """These products and those that they gather; unknown ids are absent."""
         ...
 
     async def page(self, query: ProductQuery) -> tuple[Stored[Product], ...]:
@@ -88,6 +94,10 @@ class CatalogStore(Protocol):
         Raises:
             InvalidValue: one of them is a bundle, or the variant is in another bundle.
         """
+        ...
+
+    async def lock(self, product_id: UUID) -> None:
+        """Nobody else writes this product until this transaction ends; there need be none."""
         ...
 
     async def put_types(self, types: Sequence[ProductType], now: datetime) -> None: ...

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Protocol, Self
 
+from new_core.ports.assortments import AssortmentStore
 from new_core.ports.audit import AuditStore
 from new_core.ports.carts import CartStore
 from new_core.ports.catalog import CatalogStore
@@ -44,6 +45,8 @@ class UnitOfWork(Protocol):
     def pricing(self) -> PricingStore: ...
     @property
     def stock(self) -> StockStore: ...
+    @property
+    def assortments(self) -> AssortmentStore: ...
     @property
     def audit(self) -> AuditStore: ...
     @property

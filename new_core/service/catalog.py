@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -81,7 +81,10 @@ async def with_variants(uow: UnitOfWork, detail: ProductDetail) -> ProductDetail
 
 async def product_page(uow: UnitOfWork, query: ProductQuery) -> tuple[ProductDetail, ...]:
     """Products in the query's order, with their variants, without their children."""
-    page = await uow.catalog.page(query)
+    return await _in_short(uow, await uow.catalog.page(query))
+
+
+async def _in_short(uow: UnitOfWork, page: Sequence[Stored[Product]]) -> tuple[ProductDetail, ...]:
     products = {one.value.id: one for one in page}
     above = {one.value.parent_id for one in page if one.value.parent_id} - products.keys()
     parents = await uow.catalog.products(above)
@@ -92,6 +95,14 @@ async def product_page(uow: UnitOfWork, query: ProductQuery) -> tuple[ProductDet
         replace(_resolve(one, family, reference), variant=variants.get(one.value.id))
         for one in page
     )
+
+
+async def details_of(uow: UnitOfWork, ids: Sequence[UUID]) -> tuple[ProductDetail, ...]:
+    """These products in this order, with their variants, without their children; unknown ids
+    are left out.
+    """
+    products = await uow.catalog.products(ids)
+    return await _in_short(uow, [products[one] for one in ids if one in products])
 
 
 def subtree(reference: Reference, category: Category) -> tuple[UUID, ...]:

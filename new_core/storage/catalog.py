@@ -12,18 +12,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from new_core.domain.catalog import (
-    Asset,
     AttributeDef,
-    AttributeValue,
     BundleComponent,
     Category,
     Option,
     Product,
     ProductSummary,
     ProductType,
-    Recommendation,
     Reference,
-    Status,
     Stored,
     Structure,
     Variant,
@@ -31,7 +27,21 @@ from new_core.domain.catalog import (
 from new_core.errors import InvalidValue
 from new_core.ports import ProductQuery
 from new_core.storage import tables as t
-from new_core.storage.reference import ReferenceCache, bump_reference
+from new_core.storage.product_rows import (
+    Satellites,
+    product_of,
+    product_row,
+    satellite_rows,
+    without,
+)
+from new_core.storage.reference import (
+    CatalogCache,
+    Versions,
+    bump_products,
+    bump_reference,
+    versions,
+)
+from new_core.storage.search import mark_all_stale, mark_stale, may_be_seen
 from new_core.storage.statements import Row, chunks, fetch, one_of, replace_children, upsert
 
 _ENTITIES = {
@@ -50,20 +60,33 @@ _REFERENCE = frozenset({"product_type", "attribute", "option", "category"})
 class SqlCatalog:
     """The catalogue's tables, in one transaction."""
 
-    def __init__(self, connection: AsyncConnection, cache: ReferenceCache) -> None:
+    def __init__(self, connection: AsyncConnection, cache: CatalogCache) -> None:
         self._connection = connection
         self._cache = cache
+        self._seen: Versions | None = None
 
     async def reference(self) -> Reference:
-        return await self._cache.get(self._connection)
+        return await self._cache.reference(self._connection, await self._versions())
 
     async def products(self, ids: Collection[UUID]) -> dict[UUID, Stored[Product]]:
         return await self._whole(await fetch(self._connection, _PRODUCTS, ids))
 
     async def family(self, product_id: UUID) -> dict[UUID, Stored[Product]]:
+        seen = await self._versions()
+        kept = self._cache.family(product_id, seen)
+        if kept is not None:
+            return dict(kept)
         result = await self._connection.execute(_FAMILY, {"id": product_id})
         rows = result.mappings().all()
-        return await self._whole(rows) if rows else {}
+        found = await self._whole(rows) if rows else {}
+        if found:
+            self._cache.remember(product_id, found, seen)
+        return found
+
+    async def with_children(self, ids: Collection[UUID]) -> dict[UUID, Stored[Product]]:
+        own = await fetch(self._connection, _PRODUCTS, ids)
+        below = await fetch(self._connection, _CHILDREN, ids)
+        return await self._whole([*own, *(row for row in below if row["id"] not in ids)])
 
     async def page(self, query: ProductQuery) -> tuple[Stored[Product], ...]:
         result = await self._connection.execute(_page_statement(query))
@@ -103,6 +126,8 @@ class SqlCatalog:
     ) -> None:
         table = t.bundle_component
         ids = [one.variant_id for one in components]
+        # 1. One writer puts B into A, 2. another puts C into B, 3. neither sees the other.
+        await self._connection.execute(_LOCKED, {"values": sorted([variant_id, *ids])})
         nested = await self.components(ids)
         above = await fetch(self._connection, _BUNDLES_WITH, [variant_id] if components else [])
         if nested or above:
@@ -121,8 +146,12 @@ class SqlCatalog:
             touched.values(version=t.variant.c.version + 1, updated_at=now)
         )
 
+    async def lock(self, product_id: UUID) -> None:
+        row = sa.select(t.product.c.id).where(t.product.c.id == product_id)
+        await self._connection.execute(row.with_for_update())
+
     async def put_types(self, types: Sequence[ProductType], now: datetime) -> None:
-        rows = [_without(asdict(one), "option_ids") for one in types]
+        rows = [without(asdict(one), "option_ids") for one in types]
         await upsert(self._connection, t.product_type, rows, now)
         links = [
             {"type_id": one.id, "option_id": option_id}
@@ -131,11 +160,11 @@ class SqlCatalog:
         ]
         owners = [one.id for one in types]
         await replace_children(self._connection, t.product_type_option.c.type_id, owners, links)
-        await bump_reference(self._connection)
+        await self._renamed()
 
     async def put_attributes(self, defs: Sequence[AttributeDef], now: datetime) -> None:
         await upsert(self._connection, t.attribute_def, [asdict(one) for one in defs], now)
-        await bump_reference(self._connection)
+        await self._renamed()
 
     async def put_options(self, options: Sequence[Option], now: datetime) -> None:
         await upsert(self._connection, t.option, [asdict(one) for one in options], now)
@@ -143,54 +172,57 @@ class SqlCatalog:
 
     async def put_categories(self, categories: Sequence[Category], now: datetime) -> None:
         await upsert(self._connection, t.category, [asdict(one) for one in categories], now)
-        await bump_reference(self._connection)
+        await self._renamed()
 
     async def put_products(self, products: Sequence[Product], now: datetime) -> None:
-        await upsert(self._connection, t.product, [_product_row(one) for one in products], now)
+        await upsert(self._connection, t.product, [product_row(one) for one in products], now)
         owners = [one.id for one in products]
-        for column, rows in _satellite_rows(products):
+        for column, rows in satellite_rows(products):
             await replace_children(self._connection, column, owners, rows)
+        await self._changed(owners)
 
     async def put_variants(self, variants: Sequence[Variant], now: datetime) -> None:
         await upsert(self._connection, t.variant, [asdict(one) for one in variants], now)
+        await self._changed([one.product_id for one in variants])
 
     async def delete(self, entity_type: str, ids: Collection[UUID]) -> None:
         table = _ENTITIES[entity_type]
+        if entity_type == "product":
+            await self._changed(ids)
+        if entity_type == "variant":
+            rows = await fetch(self._connection, _PRODUCTS_OF, ids)
+            await self._changed([row["product_id"] for row in rows])
         for part in chunks(ids):
             await self._connection.execute(sa.delete(table).where(table.c.id.in_(part)))
         if entity_type in _REFERENCE and ids:
-            await bump_reference(self._connection)
+            await self._renamed()
+
+    async def _versions(self) -> Versions:
+        if self._seen is None:
+            self._seen = await versions(self._connection)
+        return self._seen
+
+    async def _changed(self, product_ids: Collection[UUID]) -> None:
+        """Products are not what readers and the search remember."""
+        if product_ids:
+            self._seen = None
+            await bump_products(self._connection)
+            await mark_stale(self._connection, product_ids)
+
+    async def _renamed(self) -> None:
+        """Nor is what they all point at."""
+        self._seen = None
+        await bump_reference(self._connection)
+        await mark_all_stale(self._connection)
 
     async def _whole(self, rows: Sequence[Row]) -> dict[UUID, Stored[Product]]:
-        parts: dict[UUID, _Satellites] = {row["id"]: _Satellites() for row in rows}
+        parts: dict[UUID, Satellites] = {row["id"]: Satellites() for row in rows}
         for one in await fetch(self._connection, _SATELLITES, parts):
             parts[one["product_id"]].add(one)
         return {
-            row["id"]: Stored(_product(row, parts[row["id"]]), row["version"], row["updated_at"])
+            row["id"]: Stored(product_of(row, parts[row["id"]]), row["version"], row["updated_at"])
             for row in rows
         }
-
-
-class _Satellites:
-    """What hangs on one product in other tables, collected row by row."""
-
-    def __init__(self) -> None:
-        self.categories: list[UUID] = []
-        self.options: list[UUID] = []
-        self.assets: list[Asset] = []
-        self.recommendations: list[Recommendation] = []
-
-    def add(self, row: Row) -> None:
-        match row["kind"]:
-            case "category":
-                self.categories.append(row["id"])
-            case "option":
-                self.options.append(row["id"])
-            case "recommendation":
-                self.recommendations.append(Recommendation(row["id"], row["rank"]))
-            case _:
-                fields = ("id", "uri", "caption", "rank", "code", "created_at")
-                self.assets.append(Asset(*(row[name] for name in fields)))
 
 
 def _satellites() -> sa.CompoundSelect[Any]:
@@ -226,6 +258,7 @@ def _satellites() -> sa.CompoundSelect[Any]:
 
 _SATELLITES = _satellites()
 _PRODUCTS = sa.select(t.product).where(one_of(t.product.c.id))
+_CHILDREN = sa.select(t.product).where(one_of(t.product.c.parent_id))
 _FAMILY = sa.select(t.product).where(
     sa.or_(
         t.product.c.id == sa.bindparam("id"),
@@ -236,11 +269,15 @@ _FAMILY = sa.select(t.product).where(
         .scalar_subquery(),
     )
 )
+_PRODUCTS_OF = sa.select(t.variant.c.product_id).where(one_of(t.variant.c.id))
 _VARIANTS = sa.select(t.variant).where(one_of(t.variant.c.product_id))
 _COMPONENTS = sa.select(t.bundle_component).where(one_of(t.bundle_component.c.variant_id))
 _BUNDLES_WITH = sa.select(t.bundle_component.c.variant_id).where(
     one_of(t.bundle_component.c.component_variant_id)
 )
+_LOCKED = (
+    sa.select(t.variant.c.id).where(one_of(t.variant.c.id)).order_by(t.variant.c.id)
+).with_for_update()
 _SUMMARY = sa.select(t.product.c.id, t.product.c.title, t.product.c.gtin, t.product.c.created_at)
 
 _SUMMARIES = _SUMMARY.where(one_of(t.product.c.id))
@@ -272,6 +309,9 @@ def _page_statement(query: ProductQuery) -> sa.Select[Any]:
         statement = statement.where(product.id.in_(linked))
     if query.sku is not None:
         statement = statement.where(product.id.in_(_products_of_sku(query.sku)))
+    shown = may_be_seen(product.id, query.visible)
+    if shown is not None:
+        statement = statement.where(shown)
     return statement
 
 
@@ -280,82 +320,3 @@ def _products_of_sku(sku: str) -> sa.Select[Any]:
     return sa.select(t.variant.c.product_id).where(
         sa.or_(t.variant.c.sku == sku, t.variant.c.id.in_(places))
     )
-
-
-def _product_row(product: Product) -> dict[str, Any]:
-    row = {
-        name: getattr(product, name)
-        for name in t.product.c.keys()  # noqa: SIM118 - a column collection is no mapping
-        if name not in ("attributes", "version", "updated_at")
-    }
-    values = [[one.attribute_id.hex, one.content] for one in product.attributes]
-    return {
-        **row,
-        "structure": product.structure.value,
-        "status": product.status.value,
-        "attributes": values,
-    }
-
-
-def _satellite_rows(
-    products: Sequence[Product],
-) -> tuple[tuple[sa.Column[Any], list[dict[str, Any]]], ...]:
-    """The rows of the other tables, by the column that points at the product."""
-    return (
-        (
-            t.product_category.c.product_id,
-            [{"product_id": p.id, "category_id": c} for p in products for c in p.category_ids],
-        ),
-        (
-            t.product_option.c.product_id,
-            [{"product_id": p.id, "option_id": o} for p in products for o in p.option_ids],
-        ),
-        (
-            t.product_recommendation.c.product_id,
-            [
-                {"product_id": p.id, "recommended_id": r.product_id, "rank": r.rank}
-                for p in products
-                for r in p.recommendations
-            ],
-        ),
-        (
-            t.asset.c.product_id,
-            [{"product_id": p.id, **asdict(a)} for p in products for a in p.assets],
-        ),
-    )
-
-
-def _product(row: Row, parts: _Satellites) -> Product:
-    return Product(
-        id=row["id"],
-        structure=Structure(row["structure"]),
-        parent_id=row["parent_id"],
-        type_id=row["type_id"],
-        status=Status(row["status"]),
-        code=row["code"],
-        gtin=row["gtin"],
-        title=row["title"],
-        slug=row["slug"],
-        description=row["description"],
-        seo_title=row["seo_title"],
-        seo_description=row["seo_description"],
-        discountable=row["discountable"],
-        priority=row["priority"],
-        created_at=row["created_at"],
-        attributes=tuple(_attribute_value(one) for one in row["attributes"]),
-        category_ids=tuple(sorted(parts.categories)),
-        assets=tuple(sorted(parts.assets, key=lambda one: (one.rank, one.id))),
-        option_ids=tuple(sorted(parts.options)),
-        recommendations=tuple(
-            sorted(parts.recommendations, key=lambda one: (-one.rank, one.product_id))
-        ),
-    )
-
-
-def _attribute_value(stored: list[Any]) -> AttributeValue:
-    key, content = stored
-    return AttributeValue(UUID(key), tuple(content) if isinstance(content, list) else content)
-
-
-def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key != name}

@@ -21,6 +21,7 @@ from new_core.errors import (
 )
 from new_core.ports import UnitOfWork
 from new_core.service.effects import without_effects
+from new_core.storage.assortments import SqlAssortments
 from new_core.storage.audit import SqlAudit
 from new_core.storage.carts import SqlCarts
 from new_core.storage.catalog import SqlCatalog
@@ -38,7 +39,7 @@ from new_core.storage.outbox import SqlOutbox
 from new_core.storage.payments import SqlPayments
 from new_core.storage.pricing import SqlPricing
 from new_core.storage.promotions import SqlPromotions
-from new_core.storage.reference import ReferenceCache
+from new_core.storage.reference import CatalogCache
 from new_core.storage.refs import SqlImports, SqlRefs
 from new_core.storage.reservation import SqlReservations
 from new_core.storage.search import SqlSearch
@@ -66,7 +67,7 @@ class SqlDatabase:
         self._reading = reader
         self._writing = writer.execution_options(**{WRITING: True})
         self._trying = trier.execution_options(**{WRITING: True}) if trier is not None else None
-        self._cache = ReferenceCache()
+        self._cache = CatalogCache()
         watch_all_engines()
 
     async def dispose(self) -> None:
@@ -87,7 +88,7 @@ class SqlDatabase:
         if run is not None:
             return _DryUnitOfWork(run)
         # A cache of its own: what this transaction wrote may yet be rolled back.
-        return SqlUnitOfWork(self._writing, ReferenceCache())
+        return SqlUnitOfWork(self._writing, CatalogCache())
 
     @asynccontextmanager
     async def dry_run(self) -> AsyncIterator[None]:
@@ -116,6 +117,7 @@ class SqlUnitOfWork:
     catalog: SqlCatalog
     pricing: SqlPricing
     stock: SqlInventory
+    assortments: SqlAssortments
     audit: SqlAudit
     carts: SqlCarts
     checkout: SqlCheckout
@@ -135,7 +137,7 @@ class SqlUnitOfWork:
     refs: SqlRefs
     imports: SqlImports
 
-    def __init__(self, engine: AsyncEngine, cache: ReferenceCache) -> None:
+    def __init__(self, engine: AsyncEngine, cache: CatalogCache) -> None:
         self._engine = engine
         self._cache = cache
         self._connection: AsyncConnection | None = None
@@ -172,6 +174,7 @@ class SqlUnitOfWork:
         self.catalog = SqlCatalog(connection, self._cache)
         self.pricing = SqlPricing(connection)
         self.stock = SqlInventory(connection)
+        self.assortments = SqlAssortments(connection)
         self.audit = SqlAudit(connection)
         self.carts = SqlCarts(connection)
         self.checkout = SqlCheckout(connection)
@@ -228,7 +231,7 @@ class _DryUnitOfWork(SqlUnitOfWork):
 
     def __init__(self, run: SqlDryRun) -> None:
         # A cache of its own: what it reads here nobody else may ever see.
-        super().__init__(run.engine, ReferenceCache())
+        super().__init__(run.engine, CatalogCache())
         self._run = run
 
     @override
