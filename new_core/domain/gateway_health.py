@@ -10,7 +10,7 @@ from new_core.domain.gateway import Reach
 
 
 class Breaker(StrEnum):
-    """`OPEN`: not asked. `TRYING`: the time is over, and one payment finds out."""
+    """`OPEN`: not asked. `TRYING`: the time is over, and the next payment finds out."""
 
     CLOSED = "closed"
     OPEN = "open"

@@ -7,7 +7,7 @@ is on its way or done at a time. What an attempt moved is the sum of its events.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
@@ -61,7 +61,7 @@ class PaymentOutcome(StrEnum):
 
 
 class EventKind(StrEnum):
-    """What a gateway did with money. `MISSED` and those without an amount tell, and move none."""
+    """What a gateway did with money. `NOTED`: it wrote to us, and its books were looked at."""
 
     SENT = "sent"
     AUTHORISED = "authorised"
@@ -74,6 +74,7 @@ class EventKind(StrEnum):
     EXPIRED = "expired"
     REFUNDED = "refunded"
     DISPUTED = "disputed"
+    NOTED = "noted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +121,13 @@ class PaymentIntent:
     reference: str = ""
     redirect_url: str = ""
     won_by: UUID | None = None
+
+    def ended(self, state: IntentState, won_by: UUID | None = None) -> PaymentIntent:
+        """The payment in a state in which no attempt will follow: tokens are not needed and
+        not kept.
+        """
+        method = replace(self.method, token="", tokens=())
+        return replace(self, state=state, method=method, won_by=won_by or self.won_by)
 
 
 @dataclass(frozen=True, slots=True)

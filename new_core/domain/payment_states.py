@@ -21,7 +21,7 @@ class Told(StrEnum):
     VOIDED = "voided"
     EXPIRED = "expired"
     REFUND_BEGUN = "refund_begun"
-    PARTLY_REFUNDED = "partly_refunded"
+    REFUND_ENDED = "refund_ended"
     ALL_REFUNDED = "all_refunded"
     DISPUTED = "disputed"
 
@@ -31,6 +31,9 @@ _LEARNED = {
     Told.CAPTURED: S.CAPTURED,
     Told.DECLINED: S.DECLINED,
 }
+LOST = frozenset({S.DECLINED, S.FAILED_BEFORE_SEND, S.NOT_FOUND, S.EXPIRED})
+"""Given up: what such an attempt turns out to have charged goes back."""
+
 # 1. An attempt is found nowhere and given up, 2. its request arrives after all and charges,
 # 3. that charge is undone. The attempt never becomes one that counts again: another one may
 # have won by then.
@@ -55,14 +58,11 @@ TRANSITIONS: Mapping[S, Mapping[Told, S]] = {
         Told.DISPUTED: S.DISPUTED,
     },
     S.REFUNDING: {
-        Told.PARTLY_REFUNDED: S.CAPTURED,
+        Told.REFUND_ENDED: S.CAPTURED,
         Told.ALL_REFUNDED: S.REFUNDED,
         Told.DISPUTED: S.DISPUTED,
     },
-    S.DECLINED: _UNDONE,
-    S.FAILED_BEFORE_SEND: _UNDONE,
-    S.NOT_FOUND: _UNDONE,
-    S.EXPIRED: _UNDONE,
+    **dict.fromkeys(LOST, _UNDONE),
     S.VOIDED: {},
     S.REFUNDED: {},
     S.DISPUTED: {},

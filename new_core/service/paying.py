@@ -31,9 +31,9 @@ from new_core.domain.payment import (
 from new_core.domain.payment_booking import Learned, News, Pace, learn, sent
 from new_core.domain.payment_failover import Budget, GiveUp, StandStill, TryAt, next_step
 from new_core.domain.payment_move import Payment
-from new_core.domain.payment_states import Told
+from new_core.domain.payment_moving import paid
 from new_core.errors import GatewayUnavailable, NotFound
-from new_core.ports import Clock, Database, NewId, Settle, UnitOfWork
+from new_core.ports import Clock, Database, MoneyMoved, NewId, Settle, UnitOfWork
 from new_core.service.doing import Doing
 from new_core.service.gateway_calls import Gateways
 from new_core.service.payment_books import book, note_health, tell
@@ -55,11 +55,13 @@ class Till:
 
     Attributes:
         settle: what whoever opened a payment does with its outcome.
+        money_moved: what they do when the money moves after that.
     """
 
     database: Database
     gateways: Gateways
     settle: Settle
+    money_moved: MoneyMoved
     now: Clock
     new_id: NewId
     rules: Rules = field(default_factory=Rules)
@@ -144,7 +146,7 @@ def outcome_of(payment: Payment) -> Settled:
     """What to tell of a payment as it stands."""
     intent, last = payment.intent, payment.attempts[-1]
     winner = payment.winner
-    if winner is not None:
+    if winner is not None and intent.state is IntentState.WON:
         took = winner.captured_minor > 0
         outcome = PaymentOutcome.CAPTURED if took else PaymentOutcome.AUTHORISED
         return Settled(intent, outcome, winner.id)
@@ -180,7 +182,11 @@ async def locked_payment(uow: UnitOfWork, intent_id: UUID) -> Payment:
 
 
 async def book_learned(
-    till: Till, uow: UnitOfWork, payment: Payment, learned: Learned, doing: Doing
+    till: Till,
+    uow: UnitOfWork,
+    payment: Payment,
+    learned: Learned,
+    doing: Doing,
 ) -> Settled | None:
     """Write down what was learned, settle what came to its end, and begin the next attempt
     where there is to be one. Does not commit.
@@ -188,12 +194,16 @@ async def book_learned(
     Returns:
         The outcome; None when another attempt is to be sent.
     """
+    before = paid(payment)
     payment = await book(uow, payment, learned, doing)
     if learned.is_final:
         settled = outcome_of(payment)
         await till.settle(uow, settled)
         return settled
     if payment.intent.state is not IntentState.OPEN:
+        moved = paid(payment)
+        if moved != before:
+            await till.money_moved(uow, payment.intent.order_id, moved)
         return outcome_of(payment)
     return await _go_on(till, uow, payment, doing)
 
@@ -229,7 +239,7 @@ async def _mark_sending(
     waiting = payment.attempts[-1]
     before = payment.attempts[-2] if len(payment.attempts) > 1 else None
     attempt = sent(waiting, step.gateway, doing.at, till.rules.pace)
-    learned = Learned(attempt, payment.intent.state, (News(EventKind.SENT),), told=Told.SEND)
+    learned = Learned(attempt, payment.intent.state, (News(EventKind.SENT),))
     await book(uow, payment, learned, doing)
     if before is not None and before.gateway != step.gateway:
         await tell(
@@ -250,7 +260,7 @@ async def _finish(
     async with till.database.writing() as uow:
         payment = await locked_payment(uow, intent_id)
         attempt = payment.attempt(attempt_id)
-        learned = learn(payment.intent, attempt, charged, doing.at, till.rules.pace)
+        learned = learn(payment, attempt, charged, doing.at, till.rules.pace)
         settled = await book_learned(till, uow, payment, learned, doing)
         await note_health(
             uow, till.gateways, attempt.gateway, charged.reach, till.rules.patience, doing
@@ -305,7 +315,7 @@ async def _go_on(till: Till, uow: UnitOfWork, payment: Payment, doing: Doing) ->
 async def _give_up(
     till: Till, uow: UnitOfWork, payment: Payment, reason: str, doing: Doing
 ) -> Settled:
-    intent = replace(payment.intent, state=IntentState.FAILED)
+    intent = payment.intent.ended(IntentState.FAILED)
     await uow.payments.put_intent(intent, doing.at)
     last = payment.attempts[-1]
     if last.state is AttemptState.CREATED:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from uuid import UUID, uuid5
 
@@ -10,8 +10,14 @@ from new_core.domain.events import AuditEntry, Event
 from new_core.domain.gateway import MoveKind, MoveState, Reach
 from new_core.domain.gateway_health import Breaker, Health, Patience
 from new_core.domain.money import Money
-from new_core.domain.payment import Attempt, AttemptState, EventKind, MoneyEvent
-from new_core.domain.payment_booking import Learned, News
+from new_core.domain.payment import (
+    Attempt,
+    AttemptState,
+    EventKind,
+    MoneyEvent,
+    PaymentIntent,
+)
+from new_core.domain.payment_booking import Learned, News, refunds_settled
 from new_core.domain.payment_move import Payment, PaymentMove
 from new_core.errors import ChangedMeanwhile
 from new_core.ports import UnitOfWork
@@ -36,48 +42,66 @@ _TYPES: Mapping[EventKind, str] = {
 }
 
 
-async def book(
-    uow: UnitOfWork,
-    payment: Payment,
-    learned: Learned,
-    doing: Doing,
-    gateway_event_id: str | None = None,
-) -> Payment:
+async def book(uow: UnitOfWork, payment: Payment, learned: Learned, doing: Doing) -> Payment:
     """Write an attempt as it is now, what happened to it, and what has to go back.
 
-    The payment is locked. Gives it as it is now; does not commit. `gateway_event_id` is of
-    the gateway's message that led to this.
+    The payment is locked. Gives it as it is now; does not commit.
 
     Raises:
         ChangedMeanwhile: the attempt is not what it was read as.
-        InvalidValue: the gateway's message is booked already.
     """
     before, attempt = payment.attempt(learned.attempt.id), learned.attempt
-    if before == attempt and not learned.news and learned.redirect_url == "":
+    if learned == Learned(before, payment.intent.state):
         return payment
     if not await uow.payments.put_attempt(attempt, before.state, doing.at):
         raise ChangedMeanwhile("the attempt is not what it was")
-    events = [
-        _event(attempt, one, doing, gateway_event_id if n == 0 else None)
-        for n, one in enumerate(learned.news)
-    ]
-    await uow.payments.add_events(events)
-    intent = replace(
-        payment.intent,
-        state=learned.state,
-        redirect_url=learned.redirect_url or payment.intent.redirect_url,
-        won_by=attempt.id if learned.is_final else payment.intent.won_by,
-    )
+    await uow.payments.add_events([_event(attempt, one, doing) for one in learned.news])
+    for move in learned.moves:
+        await uow.payments.put_move(move, doing.at)
+    # After the attempt: what was captured just now can be claimed.
+    if learned.claim_minor and await uow.payments.claim_refund(
+        attempt.id, learned.claim_minor, doing.at
+    ):
+        attempt = replace(attempt, claimed_minor=attempt.claimed_minor + learned.claim_minor)
+    intent = payment.intent
+    if learned.is_final:
+        intent = intent.ended(learned.state, attempt.id)
+    elif learned.redirect_url:
+        intent = replace(intent, redirect_url=learned.redirect_url)
     await uow.payments.put_intent(intent, doing.at)
-    payment = replace(
+    payment = _with(payment, intent, attempt, learned.moves)
+    await _publish(uow, payment, before, attempt, learned.news, doing)
+    await _tell_moves(uow, payment, learned.moves, doing)
+    if learned.owed is not None:
+        payment = await owe(uow, payment, attempt, learned.owed, "nobody waits for it", doing)
+    return payment
+
+
+def _with(
+    payment: Payment, intent: PaymentIntent, attempt: Attempt, moves: Sequence[PaymentMove]
+) -> Payment:
+    now = {one.id: one for one in moves}
+    known = {one.id for one in payment.moves}
+    return replace(
         payment,
         intent=intent,
         attempts=tuple(attempt if one.id == attempt.id else one for one in payment.attempts),
+        moves=(
+            *(now.get(one.id, one) for one in payment.moves),
+            *(one for one in moves if one.id not in known),
+        ),
     )
-    if learned.owed is not None:
-        payment = await owe(uow, payment, attempt, learned.owed, "nobody waits for it", doing)
-    await _publish(uow, payment, before, attempt, learned.news, doing)
-    return payment
+
+
+async def _tell_moves(
+    uow: UnitOfWork, payment: Payment, moves: Sequence[PaymentMove], doing: Doing
+) -> None:
+    """Tell of moves that the gateway refused; those that are done, the money tells of."""
+    for move in moves:
+        if move.state is MoveState.REFUSED:
+            about = {"move_id": str(move.id), "reason": move.problem}
+            kind = f"payments.payment.{move.kind.value}_refused.v1"
+            await tell(uow, payment, kind, about, doing)
 
 
 async def owe(
@@ -107,11 +131,20 @@ async def owe(
         look_at=doing.at,
     )
     await uow.payments.put_move(move, doing.at)
-    return replace(
-        payment,
-        attempts=tuple(attempt if one.id == attempt.id else one for one in payment.attempts),
-        moves=(*payment.moves, move),
-    )
+    return await begin_refund(uow, _with(payment, payment.intent, attempt, (move,)), move, doing)
+
+
+async def begin_refund(
+    uow: UnitOfWork, payment: Payment, move: PaymentMove, doing: Doing
+) -> Payment:
+    """Put the attempt of a refund that was asked for in the state of being refunded."""
+    if move.kind is not MoveKind.REFUND:
+        return payment
+    before = payment.attempt(move.attempt_id)
+    attempt = refunds_settled(before, has_open=True)
+    if attempt.state is not before.state:
+        await uow.payments.put_attempt(attempt, before.state, doing.at)
+    return _with(payment, payment.intent, attempt, ())
 
 
 async def note_health(
@@ -157,7 +190,7 @@ async def tell(
     await uow.outbox.add([event], doing.actor, doing.at)
 
 
-def _event(attempt: Attempt, news: News, doing: Doing, gateway_event_id: str | None) -> MoneyEvent:
+def _event(attempt: Attempt, news: News, doing: Doing) -> MoneyEvent:
     return MoneyEvent(
         id=doing.new_id(),
         attempt_id=attempt.id,
@@ -165,7 +198,6 @@ def _event(attempt: Attempt, news: News, doing: Doing, gateway_event_id: str | N
         minor=news.minor,
         at=doing.at,
         gateway=attempt.gateway,
-        gateway_event_id=gateway_event_id,
         raw=news.raw,
     )
 
@@ -200,7 +232,7 @@ async def _publish(
     if before.state is attempt.state and not news:
         return
     entry = AuditEntry(
-        f"payment.{_TYPES[news[0].kind] if news else attempt.state.value}",
+        f"payment.{_TYPES[news[0].kind] if news else 'changed'}",
         "payment",
         str(intent.id),
         before=_shown(before),

@@ -16,6 +16,7 @@ from new_core.domain.gateway import (
     GatewayNote,
     Move,
     Moved,
+    MoveKind,
     MoveState,
     Question,
     Reach,
@@ -24,11 +25,13 @@ from new_core.domain.gateway_health import Health
 from new_core.domain.money import Money
 from new_core.domain.order import Paid
 from new_core.domain.payment import CaptureMode, PaymentIntent, PaymentMethod, Settled
+from new_core.domain.payment_move import Payment, PaymentMove
 from new_core.errors import GatewayUnavailable, WebhookRefused
 from new_core.ports import Database, UnitOfWork
 from new_core.service.doing import Doing
 from new_core.service.gateway_calls import Gateways, Offered
 from new_core.service.paying import Rules, Till, open_payment
+from new_core.service.payment_moves import MoveAsked, ask_move, carry_out
 from new_core.storage.ids import new_id
 from tests.support.core import SetClock
 
@@ -190,6 +193,7 @@ def till_on(
         database,
         Gateways(offered, deadline_s=5.0, meter=QuietMeter()),
         heard.settle,
+        heard.money_moved,
         clock,
         new_id,
         rules or Rules(),
@@ -207,3 +211,29 @@ async def opened(
         )
         await uow.commit()
     return intent
+
+
+async def read(till: Till, intent_id: UUID) -> Payment:
+    """A payment as it is written down."""
+    async with till.database.reading() as uow:
+        payment = await uow.payments.get(intent_id)
+    assert payment is not None
+    return payment
+
+
+async def booked(till: Till, intent_id: UUID) -> list[tuple[str, int]]:
+    """All events of a payment, as kind and amount."""
+    async with till.database.reading() as uow:
+        events = await uow.payments.events(intent_id)
+    return [(one.kind.value, one.minor) for one in events]
+
+
+async def move(
+    till: Till, intent_id: UUID, kind: MoveKind, minor: int | None = None, key: str = ""
+) -> PaymentMove:
+    """Ask for a move and carry it out."""
+    asked = MoveAsked(kind, minor, "because", key or str(new_id()))
+    async with till.database.writing() as uow:
+        found = await ask_move(uow, intent_id, asked, till.doing(SOMEBODY))
+        await uow.commit()
+    return await carry_out(till, intent_id, found.id, SOMEBODY)

@@ -46,7 +46,7 @@ async def test_an_order_that_is_paid_later_is_placed_on_a_promise(database: Data
     heard, clock = Heard(), SetClock()
     offered = [Offered(ManualGateway(), frozenset({"manual"}))]
     gateways = Gateways(offered, deadline_s=5, meter=QuietMeter())
-    till = Till(database, gateways, heard.settle, clock, new_id)
+    till = Till(database, gateways, heard.settle, heard.money_moved, clock, new_id)
     intent = await opened(till, PaymentMethod())
 
     settled = await pay(till, intent.id, ANONYMOUS)
