@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
@@ -12,6 +13,7 @@ from new_core.errors import InvalidValue
 MICRO = 1_000_000
 _MICRO_DIGITS = 6
 _LONGEST = 100
+_LONGEST_AMOUNT = 13
 MAX_UNIT_MICRO = 10**16
 """Ten thousand million units of currency; times a quantity of 900 still a BIGINT."""
 
@@ -81,6 +83,23 @@ def unit_micro(amount: Decimal) -> int:
     return micro
 
 
+def minor_of(amount: str, currency: str) -> int:
+    """A decimal number as it stands in JSON, in minor units.
+
+    Raises:
+        InvalidValue: no number of 0 or more, too large, or finer than the currency is.
+    """
+    digits = decimals(currency)
+    whole, point, rest = amount.partition(".")
+    parts = (whole, rest) if point else (whole,)
+    plain = all(part.isascii() and part.isdigit() for part in parts)
+    if not plain or len(whole) > _LONGEST_AMOUNT:
+        raise InvalidValue("amount", f"{amount[:40]!r} is not a decimal number of 0 or more")
+    if len(rest) > digits:
+        raise InvalidValue("amount", f"{amount[:40]!r} has more than {digits} decimals")
+    return int(whole + rest.ljust(digits, "0"))
+
+
 def divide(amount: int, divisor: int, rounding: Rounding = Rounding.HALF_UP) -> int:
     """`amount / divisor` to the nearest integer; halves go away from zero or to the even."""
     quotient, rest = divmod(abs(amount), divisor)
@@ -88,6 +107,25 @@ def divide(amount: int, divisor: int, rounding: Rounding = Rounding.HALF_UP) -> 
     if doubled > divisor or (doubled == divisor and (rounding is Rounding.HALF_UP or quotient % 2)):
         quotient += 1
     return quotient if amount >= 0 else -quotient
+
+
+def spread(total: int, weights: Sequence[int]) -> list[int]:
+    """A total of at least 0 in whole shares that add up to it, by the largest remainder.
+
+    Ties go to the first. A share is at most its weight where the total is at most the sum of
+    the weights. Weights that are all 0 share nothing but 0.
+    """
+    whole = sum(weights)
+    if not whole:
+        return [0] * len(weights)
+    parts = [divmod(total * weight, whole) for weight in weights]
+    shares = [share for share, _ in parts]
+    left = total - sum(shares)
+    if left:
+        order = sorted(range(len(parts)), key=lambda index: -parts[index][1])
+        for index in order[:left]:
+            shares[index] += 1
+    return shares
 
 
 def scaled_text(amount: int, digits: int) -> str:

@@ -24,6 +24,14 @@ class PriceListKind(StrEnum):
     PROMO = "promo"
 
 
+class PriceListStatus(StrEnum):
+    """Whether a price list is in force within its time."""
+
+    DRAFT = "draft"
+    ACTIVE = "active"
+    ARCHIVED = "archived"
+
+
 @dataclass(frozen=True, slots=True)
 class PriceList:
     """A set of prices in one currency.
@@ -32,6 +40,10 @@ class PriceList:
         priority: of two lists that both have a price, the higher one wins.
         valid_from, valid_to: half-open; None is without a bound.
         tax_included: whether its prices contain the tax.
+        parent_id: the list whose prices it takes over where it has none of its own for a
+            variant; in the same currency, taxed alike, and without a parent itself.
+        adjustment_ppm: what is put on the parent's prices, in millionths; below 0 it is taken
+            off.
     """
 
     id: UUID
@@ -42,6 +54,9 @@ class PriceList:
     tax_included: bool
     valid_from: datetime | None = None
     valid_to: datetime | None = None
+    status: PriceListStatus = PriceListStatus.ACTIVE
+    parent_id: UUID | None = None
+    adjustment_ppm: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +107,51 @@ _RANK = {standing: rank for rank, standing in enumerate(Standing)}
 _RANK[Standing.COUNTRY] = _RANK[Standing.CHANNEL]
 
 
+class AssignedTo(StrEnum):
+    """What a price list may be assigned to."""
+
+    ACCOUNT = "account"
+    CUSTOMER = "customer"
+    GROUP = "group"
+    CHANNEL = "channel"
+    COUNTRY = "country"
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A list that holds for somebody.
+
+    Attributes:
+        key: the id of the account, customer or group as text, or the channel's or country's
+            code.
+    """
+
+    id: UUID
+    price_list_id: UUID
+    scope: AssignedTo
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class PriceContract:
+    """Prices negotiated with an account.
+
+    Attributes:
+        location_id: the one location of the account that it is for; None is all of them.
+        valid_from, valid_to: half-open; None is without a bound.
+        min_commitment_minor: what the account promised to buy, in the list's currency.
+    """
+
+    id: UUID
+    number: str
+    account_id: UUID
+    location_id: UUID | None
+    price_list_id: UUID
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    min_commitment_minor: int | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Entitled:
     """A price list that holds for a buyer, and why.
@@ -108,6 +168,10 @@ class Entitled:
     valid_from: datetime | None = None
     valid_to: datetime | None = None
     source: str = ""
+
+    def holds(self, at: datetime) -> bool:
+        """Whether the contract holds now; without one it always does."""
+        return _holds(self.valid_from, self.valid_to, at)
 
     @property
     def strength(self) -> tuple[int, int]:
@@ -279,13 +343,15 @@ def _better_from(judged: _Judged, chosen: Offer | None, at: datetime) -> datetim
 
 
 def _refusal_of(offer: Offer, quantity: int, at: datetime, place: UUID | None) -> Refusal | None:
-    if not _holds(offer.entitled.valid_from, offer.entitled.valid_to, at):
+    if not offer.entitled.holds(at):
         return Refusal.LIST_NOT_VALID
     return _refusal(offer.listed, quantity, at, place)
 
 
 def _refusal(listed: Listed, quantity: int, at: datetime, place: UUID | None) -> Refusal | None:
     price, price_list = listed.price, listed.price_list
+    if price_list.status is not PriceListStatus.ACTIVE:
+        return Refusal.LIST_NOT_VALID
     if not _holds(price_list.valid_from, price_list.valid_to, at):
         return Refusal.LIST_NOT_VALID
     if not _holds(price.valid_from, price.valid_to, at):

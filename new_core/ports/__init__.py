@@ -18,8 +18,8 @@ from new_core.ports.inventory import Sellable, StockLine, StockQuery, StockStore
 from new_core.ports.orders import OrderQuery, OrderStore
 from new_core.ports.outbox import Backlog, EventBus, EventQuery, OutboxStore
 from new_core.ports.payments import Gateway, PaymentQuery, PaymentStore
-from new_core.ports.pricing import PricingStore
-from new_core.ports.promotions import PromotionStore
+from new_core.ports.pricing import PriceQuery, PricingStore
+from new_core.ports.promotions import PromotionStore, Usage
 from new_core.ports.reservation import ReservationQuery, ReservationStore
 from new_core.ports.search import SearchStore
 from new_core.ports.settling import MoneyMoved, Settle
@@ -55,6 +55,7 @@ __all__ = [
     "Parked",
     "PaymentQuery",
     "PaymentStore",
+    "PriceQuery",
     "PricingStore",
     "ProductQuery",
     "PromotionStore",
@@ -71,5 +72,6 @@ __all__ = [
     "StockStore",
     "TaxStore",
     "UnitOfWork",
+    "Usage",
     "WebhookStore",
 ]

@@ -15,8 +15,8 @@ T = TypeVar("T")
 
 _VALUES = "values"
 
-CHUNK = 500
-"""Most values in one IN list."""
+CHUNK = 2000
+"""Most values in one IN list; a cart's lines, of any number, fit into one statement."""
 
 Row = sa.RowMapping
 

@@ -13,10 +13,8 @@ from new_core.storage.tables import (
     orders,
     outbox,
     payments,
-    promotions,
     search,
     shipping,
-    tax,
     webhooks,
 )
 from new_core.storage.tables.catalog import (
@@ -52,9 +50,22 @@ from new_core.storage.tables.inventory import (
 )
 from new_core.storage.tables.pricing import (
     price,
+    price_assignment,
+    price_contract,
     price_list,
+    pricing_setting,
+)
+from new_core.storage.tables.promotions import (
+    promotion,
+    promotion_customer,
+    promotion_usage,
 )
 from new_core.storage.tables.schema import metadata
+from new_core.storage.tables.tax import (
+    tax_class,
+    tax_exemption,
+    tax_rule,
+)
 
 __all__ = [
     "asset",
@@ -80,14 +91,19 @@ __all__ = [
     "outbox",
     "payments",
     "price",
+    "price_assignment",
+    "price_contract",
     "price_list",
+    "pricing_setting",
     "product",
     "product_category",
     "product_option",
     "product_recommendation",
     "product_type",
     "product_type_option",
-    "promotions",
+    "promotion",
+    "promotion_customer",
+    "promotion_usage",
     "reference_version",
     "reservation",
     "search",
@@ -96,7 +112,9 @@ __all__ = [
     "stock_count",
     "stock_level",
     "stock_movement",
-    "tax",
+    "tax_class",
+    "tax_exemption",
+    "tax_rule",
     "variant",
     "warehouse",
     "webhooks",
