@@ -16,7 +16,7 @@ NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HERE, THERE = UUID(int=1), UUID(int=2)
 
 
-def a_list(code: str = "base", priority: int = 0, **validity: datetime) -> PriceList:
+def a_list(code: str = "base", priority: int = 0, valid_to: datetime | None = None) -> PriceList:
     return PriceList(
         id=UUID(int=abs(hash(code)) % 2**64),
         code=code,
@@ -24,7 +24,7 @@ def a_list(code: str = "base", priority: int = 0, **validity: datetime) -> Price
         kind=PriceListKind.BASE,
         priority=priority,
         tax_included=False,
-        **validity,
+        valid_to=valid_to,
     )
 
 
