@@ -115,7 +115,7 @@ def build_core(
 
     metrics = Metrics()
     house = House(database, _utc_now, new_id, settings, metrics)
-    chosen = _chosen(settings.core_modules)
+    chosen = chosen_modules(settings.core_modules)
     workers = _workers(house, chosen)
 
     @asynccontextmanager
@@ -132,7 +132,7 @@ def build_core(
     app = FastAPI(
         title="Banyan commerce core",
         version="1",
-        description="Catalogue, prices and stock. Money is a decimal string with a currency.",
+        description="A headless commerce core. Money is a decimal string with a currency.",
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
@@ -162,7 +162,12 @@ def build_core(
     return app
 
 
-def _chosen(names: str) -> tuple[Module, ...]:
+def chosen_modules(names: str) -> tuple[Module, ...]:
+    """The modules of these names, separated by commas; all of them when there is no name.
+
+    Raises:
+        InvalidValue: there is no module of a name.
+    """
     wanted = [one.strip() for one in names.split(",") if one.strip()] or list(MODULES)
     unknown = sorted(set(wanted) - MODULES.keys())
     if unknown:

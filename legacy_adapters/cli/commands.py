@@ -25,6 +25,9 @@ def core(
         str, typer.Option(help="database URL; default BANYAN_CORE_DATABASE or SQLite in var/")
     ] = "",
     workers: Annotated[int, typer.Option(min=1, max=64, help="processes")] = 1,
+    modules: Annotated[
+        str, typer.Option(help="start these alone, e.g. pricing,inventory; default: all")
+    ] = "",
 ) -> None:
     """Serve the commerce core: /v1 and the facades of legacy stores at /facade/NAME.
 
@@ -33,13 +36,17 @@ def core(
     Example: banyan core --listen 127.0.0.1:8082 --database sqlite:///var/core.sqlite3
     """
     from legacy_adapters.cli.serving import serve
+    from new_core.app import chosen_modules
     from new_core.errors import CoreError
     from new_core.settings import CoreSettings
 
     settings = CoreSettings()
     if database:
         settings = settings.model_copy(update={"core_database": database})
+    if modules:
+        settings = settings.model_copy(update={"core_modules": modules})
     try:
+        chosen_modules(settings.core_modules)
         listener = _listener(listen)
         with listener:
             host, port = listener.getsockname()[:2]
