@@ -181,3 +181,15 @@ class GatewayUnavailable(CoreError):
 
 class WebhookRefused(CoreError):
     """What came in is no message of the gateway whose name it bears."""
+
+
+class GrantRefused(CoreError):
+    """No token for this.
+
+    Attributes:
+        error: the code of RFC 6749, section 5.2, e.g. "invalid_grant".
+    """
+
+    def __init__(self, error: str, detail: str) -> None:
+        super().__init__(detail)
+        self.error = error

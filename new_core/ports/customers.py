@@ -36,3 +36,11 @@ class CustomerStore(Protocol):
             InvalidValue: another customer has this e-mail address or this username.
         """
         ...
+
+    async def accounts_of(self, customer_id: UUID) -> tuple[UUID, ...]:
+        """The business accounts that a customer is an active member of, ascending."""
+        ...
+
+    async def old_hash(self) -> str:
+        """A password hash that the shop before made; empty when none are left."""
+        ...

@@ -15,10 +15,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from new_core.domain.address import PostalAddress
 from new_core.domain.catalog import Stored
 from new_core.domain.customer import Customer, CustomerStatus, SavedAddress
+from new_core.domain.identity_logins import scheme_of
 from new_core.errors import InvalidValue
 from new_core.storage.statements import Row, fetch, one_of, replace_children, upsert
+from new_core.storage.tables.customers import (
+    account_member,
+    business_account,
+    customer_address,
+    customer_group_member,
+)
 from new_core.storage.tables.customers import customer as table
-from new_core.storage.tables.customers import customer_address, customer_group_member
 
 _ADDRESSES = (
     sa.select(customer_address)
@@ -77,6 +83,21 @@ class SqlCustomers:
         version, at = (await self._connection.execute(written)).one()
         return Stored(customer, version, at)
 
+    async def accounts_of(self, customer_id: UUID) -> tuple[UUID, ...]:
+        member, account = account_member.c, business_account.c
+        wanted = (
+            sa.select(member.account_id)
+            .join(business_account, account.id == member.account_id)
+            .where(member.customer_id == customer_id, member.active, account.status == "active")
+            .order_by(member.account_id)
+        )
+        return tuple((await self._connection.execute(wanted)).scalars())
+
+    async def old_hash(self) -> str:
+        old = table.c.password_scheme == "pbkdf2_sha256"  # noqa: S105 - a kind of hash
+        wanted = sa.select(table.c.password_hash).where(old).limit(1)
+        return (await self._connection.execute(wanted)).scalar_one_or_none() or ""
+
     async def _one(self, statement: sa.Select[Any]) -> Stored[Customer] | None:
         found = await self._whole((await self._connection.execute(statement)).mappings().all())
         return found[0] if found else None
@@ -110,6 +131,7 @@ def _row(one: Customer) -> dict[str, Any]:
         "phone": one.phone,
         "locale": one.locale,
         "password_hash": one.password_hash,
+        "password_scheme": scheme_of(one.password_hash),
         "created_at": one.created_at,
     }
 

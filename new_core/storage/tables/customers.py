@@ -19,6 +19,8 @@ customer = sa.Table(
     sa.Column("phone", sa.Text(), nullable=False),
     sa.Column("locale", sa.String(35), nullable=False),
     sa.Column("password_hash", sa.Text(), nullable=False),
+    # What it begins with, so that it is known at once whether old ones are left.
+    sa.Column("password_scheme", sa.String(32), nullable=False, index=True),
     sa.Column("created_at", UtcDateTime(), nullable=False),
     *written_columns(),
     # The erased have no address any more, and there are many of them.
@@ -85,15 +87,6 @@ customer_token = sa.Table(
     sa.Column("purpose", sa.String(20), nullable=False),
     sa.Column("created_at", UtcDateTime(), nullable=False),
     sa.Column("expires_at", UtcDateTime(), nullable=False, index=True),
-)
-
-login_attempts = sa.Table(
-    "login_attempts",
-    metadata,
-    # A digest: who tried to log in is personal too.
-    sa.Column("key_sha256", sa.String(64), primary_key=True),
-    sa.Column("tries", sa.Integer(), nullable=False),
-    sa.Column("until", UtcDateTime(), nullable=False, index=True),
 )
 
 business_account = sa.Table(

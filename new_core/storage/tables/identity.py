@@ -98,3 +98,12 @@ refresh_token = sa.Table(
     sa.Column("used_at", UtcDateTime()),
     sa.Index("ix_refresh_token_grant_id", "grant_id"),
 )
+
+login_attempts = sa.Table(
+    "login_attempts",
+    metadata,
+    # A digest: who tried to log in is personal too.
+    sa.Column("key_sha256", sa.String(64), primary_key=True),
+    sa.Column("tries", sa.Integer(), nullable=False),
+    sa.Column("until", UtcDateTime(), nullable=False, index=True),
+)

@@ -20,6 +20,7 @@ _TABLES = (
     "staff_user",
     "oauth_code",
     "refresh_token",
+    "login_attempts",
 )
 
 
@@ -31,6 +32,7 @@ def upgrade() -> None:
     _make_staff_user()
     _make_oauth_code()
     _make_refresh_token()
+    _make_login_attempts()
 
 
 def downgrade() -> None:
@@ -160,3 +162,14 @@ def _make_refresh_token() -> None:
         sa.PrimaryKeyConstraint("token_sha256", name=op.f("pk_refresh_token")),
     )
     op.create_index("ix_refresh_token_grant_id", "refresh_token", ["grant_id"])
+
+
+def _make_login_attempts() -> None:
+    op.create_table(
+        "login_attempts",
+        sa.Column("key_sha256", sa.String(length=64), nullable=False),
+        sa.Column("tries", sa.Integer(), nullable=False),
+        sa.Column("until", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("key_sha256", name=op.f("pk_login_attempts")),
+    )
+    op.create_index(op.f("ix_login_attempts_until"), "login_attempts", ["until"])

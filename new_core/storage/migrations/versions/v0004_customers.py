@@ -18,7 +18,6 @@ _TABLES = (
     "customer",
     "customer_group",
     "data_request",
-    "login_attempts",
     "personal_data_access",
     "account_member",
     "consent_record",
@@ -34,7 +33,6 @@ def upgrade() -> None:
     _make_customer()
     _make_customer_group()
     _make_data_request()
-    _make_login_attempts()
     _make_personal_data_access()
     _make_account_member()
     _make_consent_record()
@@ -104,6 +102,7 @@ def _make_customer() -> None:
         sa.Column("phone", sa.Text(), nullable=False),
         sa.Column("locale", sa.String(length=35), nullable=False),
         sa.Column("password_hash", sa.Text(), nullable=False),
+        sa.Column("password_scheme", sa.String(length=32), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
@@ -112,6 +111,7 @@ def _make_customer() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_customer")),
     )
+    op.create_index(op.f("ix_customer_password_scheme"), "customer", ["password_scheme"])
     op.create_index("ix_customer_updated_at_id", "customer", ["updated_at", "id"])
     op.create_index(
         "uq_customer_email",
@@ -166,17 +166,6 @@ def _make_data_request() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_data_request")),
     )
     op.create_index(op.f("ix_data_request_customer_id"), "data_request", ["customer_id"])
-
-
-def _make_login_attempts() -> None:
-    op.create_table(
-        "login_attempts",
-        sa.Column("key_sha256", sa.String(length=64), nullable=False),
-        sa.Column("tries", sa.Integer(), nullable=False),
-        sa.Column("until", UtcDateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("key_sha256", name=op.f("pk_login_attempts")),
-    )
-    op.create_index(op.f("ix_login_attempts_until"), "login_attempts", ["until"])
 
 
 def _make_personal_data_access() -> None:
