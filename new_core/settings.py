@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -20,12 +20,16 @@ class CoreSettings(BaseSettings):
         core_modules: the modules to start, by name, separated by commas; empty means all.
         core_auth: what a request without a token may do (BANYAN_CORE_AUTH). "open": read the
             catalogue and stock, and count stock, on a port that only the shop reaches.
-            "required": read the published catalogue. "off": everything; for tests alone.
+            "required": read what is public. "off": everything; for tests alone.
         core_bus: URLs of a NATS with JetStream (BANYAN_CORE_BUS), separated by commas; empty
             means that events are not published.
         core_bus_credentials: file for it, as `nsc` writes them; empty means none.
         core_bus_stream: name of the stream.
         core_events_days: how long events are kept for readers and replays.
+        core_issuer: URL under which clients reach this core; stands in every token.
+        core_audience: whom tokens are for; all cores that share a database have the same.
+        core_key_passphrase: encrypts the keys that sign tokens, in the database.
+        core_admin_secret: of the client "admin", which is there while this is set.
     """
 
     model_config = SettingsConfigDict(env_prefix="BANYAN_", populate_by_name=True, extra="ignore")
@@ -42,6 +46,10 @@ class CoreSettings(BaseSettings):
     core_bus_credentials: str = ""
     core_bus_stream: str = Field(default="BANYAN_EVENTS", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     core_events_days: int = Field(default=30, ge=1, le=3650)
+    core_issuer: str = Field(default="http://127.0.0.1:8082", pattern=r"^https?://[^\s/]+$")
+    core_audience: str = Field(default="banyan-core", min_length=1, max_length=200)
+    core_key_passphrase: SecretStr = SecretStr("")
+    core_admin_secret: SecretStr | None = Field(default=None, min_length=32)
 
     @property
     def database(self) -> str:

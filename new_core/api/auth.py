@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-from fastapi import Request, Security
+from fastapi import Depends, Request, Security
 from fastapi.dependencies.models import Dependant
 from fastapi.openapi.models import (
     OAuthFlowAuthorizationCode,
@@ -57,7 +57,7 @@ class Gate:
         Raises:
             Unauthenticated: the token in it does not hold.
         """
-        request_id = str(request.scope.get("banyan.request_id", ""))
+        request_id = request_id_of(request)
         sent = request.headers.getlist("authorization")
         if not sent:
             return replace(self.nobody, request_id=request_id)
@@ -81,11 +81,13 @@ class Need:
     Attributes:
         own_rows: the route shows a partner only rows of its own accounts.
         known: nobody without a token may ask.
+        by_itself: the route has its own proof, and takes no token of ours.
     """
 
     scopes: tuple[str, ...] = ()
     own_rows: bool = False
     known: bool = False
+    by_itself: bool = False
 
     async def __call__(self, request: Request, _token: _TokenToDocument = None) -> Actor:
         """The actor, who has what is needed.
@@ -94,6 +96,8 @@ class Need:
             Unauthenticated, Forbidden: they do not.
         """
         gate: Gate = request.app.state.gate
+        if self.by_itself:
+            return replace(ANONYMOUS, request_id=request_id_of(request))
         actor = await gate.actor(request)
         if self.known and actor.kind is ActorKind.ANONYMOUS:
             raise Unauthenticated("this needs a token")
@@ -130,6 +134,18 @@ def needs_somebody() -> Any:
     return Security(Need(known=True), scopes=[])
 
 
+def needs_its_own_proof() -> Any:
+    """A route's parameter: an anonymous actor. What the route itself is shown (a client's
+    secret, a code, a password) says who asks, and `Authorization` may hold that.
+    """
+    return Depends(Need(by_itself=True))
+
+
+def request_id_of(request: Request) -> str:
+    """The id under which a request is known everywhere."""
+    return str(request.scope.get("banyan.request_id", ""))
+
+
 def _check(scopes: tuple[str, ...]) -> None:
     unknown = [scope for scope in scopes if scope not in SCOPES]
     if unknown:
@@ -155,6 +171,9 @@ def describe_needs(document: dict[str, Any], routes: Sequence[BaseRoute]) -> Non
         for method in route.methods or ():
             operation = document["paths"].get(route.path, {}).get(method.lower())
             if operation is None:
+                continue
+            if need.by_itself:
+                operation.pop("security", None)
                 continue
             for status, entry in described(401, *([403] if need.scopes else [])).items():
                 operation["responses"].setdefault(str(status), entry)

@@ -43,7 +43,10 @@ async def _again_and_again(worker: Worker) -> None:
 
 
 async def _rounds(worker: Worker) -> None:
-    while True:
+    task = asyncio.current_task()
+    # 1. The worker is told to stop while it waits for the database, 2. the driver, which cuts its
+    # connection off, answers with an error of its own, 3. nobody tells the worker again.
+    while task is None or not task.cancelling():
         try:
             done = await worker.run()
         except CoreError as exc:

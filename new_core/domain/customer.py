@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
 from new_core.domain.address import PostalAddress
+from new_core.errors import InvalidValue
 
 
 class CustomerStatus(StrEnum):
@@ -51,3 +53,24 @@ class Customer:
     password_hash: str = ""
     group_ids: frozenset[UUID] = frozenset()
     addresses: tuple[SavedAddress, ...] = ()
+
+
+LONGEST_EMAIL = 254
+
+
+def normal_email(text: str) -> str:
+    """One spelling per address: composed, without spaces around it, in lower case.
+
+    The part before the @ is lowered too: no shop's customers count on a difference there, and
+    whoever registers twice by accident is one customer. Whether mail reaches it nobody can
+    tell from looking.
+
+    Raises:
+        InvalidValue: it is no address.
+    """
+    found = unicodedata.normalize("NFC", text.strip()).lower()
+    local, at, domain = found.rpartition("@")
+    odd = any(one.isspace() or unicodedata.category(one) in {"Cc", "Cs"} for one in found)
+    if not (local and at and domain) or "@" in local or odd or len(found) > LONGEST_EMAIL:
+        raise InvalidValue("email", "is no e-mail address")
+    return found

@@ -51,7 +51,7 @@ async def save_client(
     """
     if client.client_id in {ADMIN_CLIENT, SHOP_CLIENT}:
         raise InvalidValue("client_id", "is one of the core's own")
-    await _check_roles(uow, client.roles)
+    await _check_roles(uow, set(client.roles) - set(before.roles if before else ()))
     for uri in client.redirect_uris:
         if not may_redirect_to(uri):
             raise InvalidValue("redirect_uris", "are https, or http on the machine itself")
@@ -91,7 +91,9 @@ async def save_role(uow: UnitOfWork, role: Role, doing: Doing) -> Stored[Role]:
         raise InvalidValue("scopes", f"has {', '.join(unknown)}, which is not there")
     before = (await uow.identity.roles()).get(role.code)
     stored = await uow.identity.put_role(role, doing.at)
-    said = None if before is None else {"scopes": sorted(before.value.scopes)}
+    said: dict[str, object] | None = (
+        None if before is None else {"scopes": sorted(before.value.scopes)}
+    )
     await _tell(uow, "role", role.code, said, {"scopes": sorted(role.scopes)}, doing)
     return stored
 
@@ -131,7 +133,7 @@ async def save_staff(
     Raises:
         InvalidValue: a role that is not there, or somebody else's e-mail address.
     """
-    await _check_roles(uow, user.roles)
+    await _check_roles(uow, set(user.roles) - set(before.roles if before else ()))
     stored = await uow.identity.put_staff(user, doing.at)
     if before is not None and (not user.active or user.password_hash != before.password_hash):
         await uow.identity.revoke_of(SubjectKind.STAFF, user.id, "changed", doing.at)
@@ -166,6 +168,7 @@ def _person(found: Stored[StaffUser] | None) -> Person | None:
 
 
 async def _check_roles(uow: UnitOfWork, codes: Collection[str]) -> None:
+    # Of new ones alone: whoever had a role that is gone must still be let go.
     unknown = sorted(set(codes) - (await known_roles(uow)).keys())
     if unknown:
         raise InvalidValue("roles", f"has {', '.join(unknown)}, which is not there")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from uuid import UUID
 
 from new_core.domain.actor import ActorKind
@@ -221,8 +221,14 @@ class Tokens:
             raise GrantRefused("invalid_client", "no such client, or not its secret")
         return client
 
+    async def client_of_page(self, uow: UnitOfWork, client_id: str) -> Client | None:
+        """The client through which people log in, which shows its secret later."""
+        stored = await uow.identity.client(client_id)
+        found = None if stored is None else stored.value
+        return found if found is not None and found.active and found.for_people else None
+
     def _built_in(self, client_id: str) -> Client | None:
-        made = datetime.min
+        made = datetime(2026, 1, 1, tzinfo=UTC)
         if client_id == SHOP_CLIENT:
             return Client(UUID(int=0), SHOP_CLIENT, "This shop", ClientKind.SHOP_APP, made)
         if client_id == ADMIN_CLIENT and self.admin_secret_sha256:
