@@ -56,9 +56,16 @@ def next_term(terms: Collection[KeyTerm], now: datetime) -> KeyTerm | None:
 
 
 def signing(keys: Collection[SigningKey], now: datetime) -> SigningKey | None:
-    """The key that signs now: of those in their term the newest."""
-    found = (one for one in keys if one.term.signs_from <= now < one.term.signs_until)
-    return max(found, key=lambda one: one.term.number, default=None)
+    """The key that signs now: of those in their term the newest, else the one that is next.
+
+    1. A request takes the time, 2. another process, whose clock is ahead, makes the first key,
+    3. the request finds one that is not to sign yet: it is shown to everybody, so it may.
+    """
+    begun = [one for one in keys if one.term.signs_from <= now < one.term.signs_until]
+    if begun:
+        return max(begun, key=lambda one: one.term.number)
+    coming = (one for one in keys if now < one.term.signs_from)
+    return min(coming, key=lambda one: one.term.number, default=None)
 
 
 def believed(keys: Collection[SigningKey], now: datetime) -> tuple[SigningKey, ...]:

@@ -9,7 +9,7 @@ from new_core.domain.actor import system
 from new_core.domain.events import AuditEntry
 from new_core.domain.identity_keys import SigningKey, believed, next_term, signing
 from new_core.domain.identity_tokens import Claims, read_claims
-from new_core.errors import Unauthenticated
+from new_core.errors import StoreUnavailable, Unauthenticated
 from new_core.ports import Database
 from new_core.ports.identity import Signer
 
@@ -45,12 +45,18 @@ class Keyring:
             raise Unauthenticated("the token does not hold") from exc
 
     async def signing(self, now: datetime) -> SigningKey:
-        """The key that signs now; made when there is none."""
+        """The key that signs now; made when there is none.
+
+        Raises:
+            StoreUnavailable: it was made and is not there.
+        """
         await self._read(now, _KNOWN_FOR)
         key = signing(self._keys, now)
-        while key is None:
+        if key is None:
             await self.rotate(now)
             key = signing(self._keys, now)
+        if key is None:
+            raise StoreUnavailable("no key signs tokens; the next request makes one")
         return key
 
     async def public(self, now: datetime) -> tuple[Mapping[str, object], ...]:
