@@ -30,6 +30,9 @@ class CoreSettings(BaseSettings):
         core_audience: whom tokens are for; all cores that share a database have the same.
         core_key_passphrase: encrypts the keys that sign tokens, in the database.
         core_admin_secret: of the client "admin", which is there while this is set.
+        order_number_first, order_number_last: the range that order numbers are drawn from; no
+            other system draws from it. Raised, it goes on there.
+        order_token_days: how long the secret of a guest opens their order.
     """
 
     model_config = SettingsConfigDict(env_prefix="BANYAN_", populate_by_name=True, extra="ignore")
@@ -50,6 +53,9 @@ class CoreSettings(BaseSettings):
     core_audience: str = Field(default="banyan-core", min_length=1, max_length=200)
     core_key_passphrase: SecretStr = SecretStr("")
     core_admin_secret: SecretStr | None = Field(default=None, min_length=32)
+    order_number_first: int = Field(default=700_000_000, ge=1, le=10**15)
+    order_number_last: int = Field(default=799_999_999, ge=1, le=10**15)
+    order_token_days: int = Field(default=90, ge=1, le=3650)
 
     @property
     def database(self) -> str:

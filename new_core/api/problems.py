@@ -17,6 +17,7 @@ from new_core.errors import (
     ChangedMeanwhile,
     Conflict,
     CoreError,
+    DryRunStrayed,
     Forbidden,
     InvalidValue,
     NotFound,
@@ -105,6 +106,9 @@ def install(app: FastAPI) -> None:
         return answer
 
     async def ours(request: Request, error: Exception) -> Response:
+        if isinstance(error, DryRunStrayed):
+            # Who runs it dry says that it was refused; an answer from here would be a lie.
+            raise error
         if isinstance(error, NotFound):
             return problem(request, 404, f"{error.entity.replace(' ', '_')}_not_found", str(error))
         if isinstance(error, InvalidValue):

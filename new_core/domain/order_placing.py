@@ -66,7 +66,8 @@ def place(bill: Bill, wishes: Wishes, ident: UUID, at: datetime, terms: Terms) -
     cart, priced = bill.cart, bill.priced
     is_sent = any(one.requires_shipping for one in bill.goods.values())
     is_free = priced.total_minor == 0
-    secret = order_secret(wishes.secret, ident) if wishes.secret else ""
+    is_guests = bool(cart.token_sha256) and cart.token_sha256 == token_digest(wishes.secret)
+    secret = order_secret(wishes.secret, ident) if is_guests else ""
     return Order(
         id=ident,
         number="",

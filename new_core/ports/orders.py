@@ -20,6 +20,8 @@ class OrderQuery:
         newest_first: by (created_at, id) downwards; else by (updated_at, id) upwards, so that
             whoever reads on sees every change.
         after: the place in that order after which the page begins.
+        account_ids: orders of any of these business accounts; None does not filter, empty
+            finds nothing.
         with_lines: without them `Order.lines` is empty.
     """
 
@@ -28,6 +30,7 @@ class OrderQuery:
     newest_first: bool = False
     statuses: tuple[OrderStatus, ...] = ()
     customer_id: UUID | None = None
+    account_ids: tuple[UUID, ...] | None = None
     number: str | None = None
     placed_from: datetime | None = None
     placed_before: datetime | None = None

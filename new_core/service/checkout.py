@@ -51,12 +51,12 @@ class Complete:
     """What a buyer says at the last step.
 
     Attributes:
-        opening: how they come to the cart.
+        token_sha256: of the secret of a guest's cart that they show; empty for none.
         expected: the total that they agreed to.
     """
 
     checkout_id: UUID
-    opening: Opening
+    token_sha256: str
     expected: Money
     method: PaymentMethod
     capture: CaptureMode
@@ -141,7 +141,8 @@ async def start(
     if checkout is None:
         raise NotFound("checkout", str(asked.checkout_id))
     stored = await uow.carts.locked(checkout.value.cart_id)
-    check_access(stored.value if stored else None, asked.opening, doing.actor, SCOPE)
+    opening = Opening(checkout.value.cart_id, asked.token_sha256)
+    check_access(stored.value if stored else None, opening, doing.actor, SCOPE)
     assert stored is not None  # noqa: S101 - check_access refuses None
     if checkout.value.state is CheckoutState.PAYING and checkout.value.request == request:
         return await _progress(uow, checkout.value)
@@ -168,7 +169,8 @@ async def _promise(
     wants = [Want(one.variant_id, one.quantity) for one in order.lines]
     owner = Owner("order", order.id)
     await reserve(uow, owner, wants, doing, expires_at=None)
-    await use_promotions(uow, view.priced, order.id, order.buyer.customer_id, doing)
+    if order.discounts:
+        await use_promotions(uow, view.priced, order.id, order.buyer.customer_id, doing)
     return replace(order, number=await uow.orders.next_number(terms.numbers))
 
 
@@ -296,7 +298,8 @@ async def _fail(
     await uow.checkout.put(opened, doing.at)
     cart = await _moved_cart(uow, order, CartEvent.THAW, doing)
     await release_reservations(uow, Owner("order", order.id), "payment_failed", doing)
-    await give_promotions_back(uow, order.id, doing)
+    if order.discounts:
+        await give_promotions_back(uow, order.id, doing)
     await uow.orders.put(order, doing.at)
     events = [
         order_event("cancelled", order, reason="payment_failed"),

@@ -64,6 +64,7 @@ def _order(order: Order) -> dict[str, object]:
         "status": order.status.value,
         "payment_status": order.payment_status.value,
         "total": {"amount": total.text, "currency": total.currency},
+        "has_token": bool(order.token_sha256),
     }
 
 

@@ -20,7 +20,8 @@ from new_core.ports import Clock, NewId, UnitOfWork
 from new_core.service.doing import Doing
 from new_core.service.inventory import commit_reservations, release_reservations, reserve
 from new_core.service.order_book import book
-from new_core.service.order_money import give_money_back, locked_payments
+from new_core.service.order_money import give_back_beyond, locked_payments
+from new_core.service.payment_moves import cancel_payment
 from new_core.service.pricing import give_promotions_back
 
 READ, WRITE = "orders:read", "orders:write"
@@ -90,8 +91,9 @@ async def cancel_order(uow: UnitOfWork, asking: Asking, reason: str, doing: Doin
         ChangedMeanwhile: it is not as expected.
         Conflict: `transition_not_allowed`, `order_shipped`.
     """
-    # Payments lock their own rows before the order's, whenever they book an outcome.
-    payments = await locked_payments(uow, asking.order_id)
+    # Whoever books an outcome locks the payment before the order, so this does too. Where the
+    # order turns out not to be theirs, all of it is rolled back.
+    await cancel_payment(uow, asking.order_id, reason or "cancelled", doing)
     stored = await _held(uow, asking, doing)
     before = stored.value
     if _is_cancelled(before):
@@ -101,8 +103,8 @@ async def cancel_order(uow: UnitOfWork, asking: Asking, reason: str, doing: Doin
     )
     owner = Owner("order", order.id)
     await release_reservations(uow, owner, order.cancel_reason, doing)
-    await give_promotions_back(uow, order.id, doing)
-    await give_money_back(uow, payments, 0, order.cancel_reason, doing)
+    if order.discounts:
+        await give_promotions_back(uow, order.id, doing)
     return await book(uow, "cancelled", before, order, doing, reason=order.cancel_reason)
 
 
@@ -124,8 +126,10 @@ async def edit_order(
         owner = Owner("order", order.id)
         await reserve(uow, owner, wants, doing, expires_at=None)
         await commit_reservations(uow, owner, doing)
-        await give_money_back(uow, payments, order.total_minor, reason or "edited", doing)
     known = await uow.orders.changes(order.id)
+    if order.total_minor != before.total_minor:
+        key = f"order-change-{order.id}-{len(known) + 1}"
+        await give_back_beyond(uow, payments, order.total_minor, key, doing)
     change = OrderChange(
         order_id=order.id,
         n=len(known) + 1,

@@ -31,6 +31,7 @@ def order_row(order: Order) -> dict[str, Any]:
         "number": order.number,
         "cart_id": order.cart_id,
         "customer_id": order.buyer.customer_id,
+        "account_ids": " ".join(str(one) for one in order.buyer.account_ids),
         "currency": order.buyer.currency,
         "buyer": _buyer_json(order.buyer),
         "email": order.email,

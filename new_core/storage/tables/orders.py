@@ -16,6 +16,7 @@ sales_order = sa.Table(
     sa.Column("number", sa.String(64), nullable=False, unique=True),
     sa.Column("cart_id", sa.Uuid(), nullable=False, index=True),
     sa.Column("customer_id", sa.Uuid(), index=True),
+    sa.Column("account_ids", sa.Text(), nullable=False),
     sa.Column("currency", sa.String(3), nullable=False),
     sa.Column("buyer", JsonText(), nullable=False),
     sa.Column("email", sa.Text(), nullable=False),

@@ -37,6 +37,7 @@ def _make_orders() -> None:
         sa.Column("number", sa.String(64), nullable=False),
         sa.Column("cart_id", sa.Uuid(), nullable=False),
         sa.Column("customer_id", sa.Uuid()),
+        sa.Column("account_ids", sa.Text(), nullable=False),
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("buyer", JsonText(), nullable=False),
         sa.Column("email", sa.Text(), nullable=False),
