@@ -157,6 +157,7 @@ def build_core(
         mounted, writes = facade.make(house)
         app.mount(facade.path, mounted)
         known.extend(writes)
+    app.state.routes = tuple(known)
     app.add_middleware(DryRuns, database=database, routes=known, metrics=metrics)
     app.add_middleware(Observed, metrics=metrics)
     return app

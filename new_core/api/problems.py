@@ -11,6 +11,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from new_core.errors import (
     BadRequest,
@@ -103,6 +104,8 @@ def install(app: FastAPI) -> None:
         code = _CODES.get(error.status_code, "http_error")
         answer = problem(request, error.status_code, code, str(error.detail))
         answer.headers.update(error.headers or {})
+        if error.status_code == 405:
+            answer.headers["allow"] = ", ".join(_allowed(request))
         return answer
 
     async def ours(request: Request, error: Exception) -> Response:
@@ -122,6 +125,15 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, refused)
     app.add_exception_handler(HTTPException, framework)
     app.add_exception_handler(CoreError, ours)
+
+
+def _allowed(request: Request) -> list[str]:
+    """The methods of all routes of a path; the framework names those of the first alone."""
+    found: set[str] = set()
+    for route in getattr(request.app.state, "routes", ()):
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= set(getattr(route, "methods", None) or ())
+    return sorted(found)
 
 
 def _refusal(request: Request, error: Exception) -> Response:

@@ -322,3 +322,10 @@ async def test_an_assortment_limits_lists_search_and_single_products(
     async with core.reading() as uow:
         assert (await visible_to(uow, buyer)).assortments is None
         assert await uow.assortments.assigned(None, [], []) == ()
+
+
+async def test_a_refused_method_is_told_with_those_that_the_path_has(client: Client) -> None:
+    refused = await client.send("DELETE", f"/v1/products/{uuid4()}")
+
+    assert refused.status == 405
+    assert refused.headers["allow"] == "GET, PUT"
