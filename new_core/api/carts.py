@@ -8,7 +8,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Path, Request, Response
-from pydantic import AwareDatetime
 
 from new_core.api.answers import answer, read_time_cursor, time_cursor
 from new_core.api.auth import needs, needs_somebody
@@ -19,7 +18,7 @@ from new_core.api.cart_parameters import CART, Adding, Changing, Reading, shown,
 from new_core.api.dry_runs import TAKES_BACK
 from new_core.api.house import House, Worker
 from new_core.api.idempotency import SHORT, Asked, once
-from new_core.api.parameters import After, Limit
+from new_core.api.parameters import After, Limit, Moment
 from new_core.api.problems import described
 from new_core.api.schemas import Page
 from new_core.domain.actor import Actor, ActorKind, system
@@ -233,7 +232,7 @@ async def _query(
     after: After = None,
     customer_id: UUID | None = None,
     state: CartState | None = None,
-    updated_since: AwareDatetime | None = None,
+    updated_since: Moment | None = None,
 ) -> CartQuery:
     """Which carts to list, and one more, which tells whether there are more."""
     since = read_time_cursor(after) if after is not None else None

@@ -6,7 +6,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AwareDatetime
 
 from new_core.api.answers import (
     answer,
@@ -17,7 +16,7 @@ from new_core.api.assortments import add_assortments
 from new_core.api.auth import needs
 from new_core.api.catalog_writes import add_catalog_writes
 from new_core.api.house import House
-from new_core.api.parameters import After, Limit, Sku, Slugs
+from new_core.api.parameters import After, Limit, Moment, Sku, Slugs
 from new_core.api.problems import described
 from new_core.api.schemas import (
     CategoryList,
@@ -57,7 +56,7 @@ def _add_products(router: APIRouter, database: Database) -> None:
         after: After = None,
         category: Slugs = None,
         sku: Sku = None,
-        updated_since: AwareDatetime | None = None,
+        updated_since: Moment | None = None,
         status: Status = Status.PUBLISHED,
     ) -> Response:
         """Products, the longest unchanged first: following `next` to the end and asking

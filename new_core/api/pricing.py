@@ -7,12 +7,12 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime
 
 from new_core.api.answers import (
     answer,
 )
 from new_core.api.house import House
+from new_core.api.parameters import Moment
 from new_core.api.problems import described
 from new_core.api.schemas import (
     PriceListOut,
@@ -41,7 +41,7 @@ def _add_prices(router: APIRouter, database: Database, now: Clock) -> None:
         request: Request,
         product_id: UUID,
         quantity: Annotated[int, Query(ge=1, le=1_000_000)] = 1,
-        at: AwareDatetime | None = None,
+        at: Moment | None = None,
     ) -> Response:
         """What a product costs, and why."""
         moment: datetime = at or now()

@@ -329,3 +329,8 @@ async def test_a_refused_method_is_told_with_those_that_the_path_has(client: Cli
 
     assert refused.status == 405
     assert refused.headers["allow"] == "GET, PUT"
+
+
+@pytest.mark.parametrize("since", ["0.5", "1767225600", "2026-01-01", "2026-01-01T00:00:00"])
+async def test_a_time_is_one_with_a_zone_and_no_number(client: Client, since: str) -> None:
+    assert (await client.get("/v1/products", updated_since=since)).status == 422
