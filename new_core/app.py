@@ -37,8 +37,10 @@ from new_core.api import (
 )
 from new_core.api.auth import Gate, describe_needs, without_token
 from new_core.api.dry_runs import DryRuns
+from new_core.api.gateway_metrics import GatewayMetrics
 from new_core.api.house import House, Module, Worker
 from new_core.api.observe import Metrics, Observed
+from new_core.api.paying_till import open_gateways
 from new_core.api.working import working
 from new_core.errors import CoreError, InvalidValue
 from new_core.ports import Database
@@ -114,7 +116,8 @@ def build_core(
     )
 
     metrics = Metrics()
-    house = House(database, _utc_now, new_id, settings, metrics)
+    gateways = open_gateways(settings, GatewayMetrics(metrics.registry))
+    house = House(database, _utc_now, new_id, settings, metrics, gateways)
     chosen = chosen_modules(settings.core_modules)
     workers = _workers(house, chosen)
 
@@ -127,6 +130,7 @@ def build_core(
             async with working(workers):
                 yield
         finally:
+            await gateways.close()
             await database.dispose()
 
     app = FastAPI(

@@ -9,7 +9,51 @@ from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
-class CoreSettings(BaseSettings):
+class PaymentSettings(BaseSettings):
+    """Settings of payments, from BANYAN_* variables.
+
+    Attributes:
+        payment_gateways: codes in the order in which they are tried, separated by commas: of
+            manual, stripe and square.
+        payment_attempts: most attempts of one payment, over all gateways.
+        payment_budget_s: for so long after a payment began another attempt may begin.
+        payment_timeout_s: how long one call of a gateway may take.
+        payment_look_s: an attempt without an answer is looked up after so long.
+        payment_quiet_s: what a gateway's books do not have after so long is not coming.
+        payment_confirm_s: how long a shopper has to confirm a payment at the gateway.
+        payment_return_url: where the gateway sends them then.
+        gateway_failures: calls in a row without an answer after which a gateway is not asked.
+        gateway_open_s: for how long.
+        stripe_secret_key, stripe_webhook_secret: as Stripe's dashboard gives them.
+        stripe_url: where Stripe is.
+        square_access_token, square_location, square_webhook_key: as Square's console has them.
+        square_webhook_url: the address that Square posts to, exactly as it stands there.
+        square_url: where Square is.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BANYAN_", populate_by_name=True, extra="ignore")
+
+    payment_gateways: str = "manual"
+    payment_attempts: int = Field(default=3, ge=1, le=10)
+    payment_budget_s: float = Field(default=20.0, ge=0, le=120)
+    payment_timeout_s: float = Field(default=10.0, gt=0, le=60)
+    payment_look_s: float = Field(default=15.0, gt=0)
+    payment_quiet_s: float = Field(default=60.0, gt=0)
+    payment_confirm_s: float = Field(default=3600.0, gt=0)
+    payment_return_url: str = ""
+    gateway_failures: int = Field(default=5, ge=1)
+    gateway_open_s: float = Field(default=30.0, gt=0)
+    stripe_secret_key: SecretStr = SecretStr("")
+    stripe_webhook_secret: SecretStr = SecretStr("")
+    stripe_url: str = "https://api.stripe.com"
+    square_access_token: SecretStr = SecretStr("")
+    square_location: str = ""
+    square_webhook_key: SecretStr = SecretStr("")
+    square_webhook_url: str = ""
+    square_url: str = "https://connect.squareup.com"
+
+
+class CoreSettings(PaymentSettings):
     """Settings of the core, from BANYAN_* variables.
 
     Attributes:
@@ -34,8 +78,6 @@ class CoreSettings(BaseSettings):
             other system draws from it. Raised, it goes on there.
         order_token_days: how long the secret of a guest opens their order.
     """
-
-    model_config = SettingsConfigDict(env_prefix="BANYAN_", populate_by_name=True, extra="ignore")
 
     var: Path = Path("var")
     core_database: str = Field(

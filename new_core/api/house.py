@@ -8,10 +8,15 @@ from dataclasses import dataclass, field
 from fastapi import APIRouter
 
 from new_core.api.observe import Metrics
-from new_core.api.paying_till import paid_by_hand
+from new_core.gateways import ManualGateway
 from new_core.ports import Clock, Database, NewId
-from new_core.service.gateway_calls import Gateways
+from new_core.service.gateway_calls import Gateways, Offered
 from new_core.settings import CoreSettings
+
+
+def paid_by_hand() -> Gateways:
+    """The gateways of a house that was given none: people see to payment."""
+    return Gateways([Offered(ManualGateway(), frozenset({"manual"}))], deadline_s=10.0)
 
 
 @dataclass(frozen=True, slots=True)

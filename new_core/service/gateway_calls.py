@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Protocol, TypeVar
 
 from new_core.domain.gateway import Book, Charge, Charged, Move, Moved, MoveKind, Question, Reach
-from new_core.domain.gateway_health import Health
+from new_core.domain.gateway_health import Breaker, Health
 from new_core.domain.payment import PaymentIntent
 from new_core.domain.payment_failover import Candidate
 from new_core.errors import DryRunStrayed, GatewayUnavailable, NotFound
@@ -53,8 +53,8 @@ class GatewayMeter(Protocol):
         """A call ended."""
         ...
 
-    def stands(self, health: Health) -> None:
-        """A gateway's health is known."""
+    def stands(self, gateway: str, breaker: Breaker) -> None:
+        """A gateway's breaker is known."""
         ...
 
 
@@ -96,10 +96,10 @@ class Gateways:
             Candidate(code, healths.get(code, Health(code)).breaker(now)) for code in ordered
         )
 
-    def seen(self, health: Health) -> None:
-        """Let the meter know."""
+    def seen(self, health: Health, now: datetime) -> None:
+        """Let the meter know how a gateway is."""
         if self._meter is not None:
-            self._meter.stands(health)
+            self._meter.stands(health.gateway, health.breaker(now))
 
     async def authorise(self, code: str, charge: Charge) -> Charged:
         """Ask for money, once."""

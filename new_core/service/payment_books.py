@@ -162,7 +162,7 @@ async def note_health(
     """
     before = (await uow.payments.healths()).get(gateway, Health(gateway))
     now = before.after(reach, doing.at, patience)
-    gateways.seen(now)
+    gateways.seen(now, doing.at)
     if now == before:
         return
     await uow.payments.put_health(now, doing.at)

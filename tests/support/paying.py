@@ -21,7 +21,7 @@ from new_core.domain.gateway import (
     Question,
     Reach,
 )
-from new_core.domain.gateway_health import Health
+from new_core.domain.gateway_health import Breaker
 from new_core.domain.money import Money
 from new_core.domain.order import Paid
 from new_core.domain.payment import CaptureMode, PaymentIntent, PaymentMethod, Settled
@@ -63,7 +63,7 @@ class QuietMeter:
     def called(self, gateway: str, operation: str, outcome: str, elapsed_s: float) -> None:
         self.calls.append((gateway, operation, outcome))
 
-    def stands(self, health: Health) -> None:
+    def stands(self, gateway: str, breaker: Breaker) -> None:
         return
 
 
