@@ -27,7 +27,7 @@ from new_core.errors import InvalidValue
 Decimal = Annotated[
     str, Field(pattern=r"^[0-9]{1,15}(\.[0-9]{1,4})?$", max_length=20, examples=["19.99"])
 ]
-Why = Annotated[str, Field(max_length=500, pattern=r"^[^\x00\ud800-\udfff]*$")]
+Why = Annotated[str, Field(max_length=500, pattern=r"^[^\x00]*$")]
 
 
 class MoveIn(BaseModel):

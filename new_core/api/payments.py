@@ -16,6 +16,7 @@ from new_core.api.gateway_webhooks import add_webhooks
 from new_core.api.house import House, Worker
 from new_core.api.idempotency import LONG, Asked, AskedOnce, once
 from new_core.api.parameters import After, Limit
+from new_core.api.paying_till import till_of
 from new_core.api.payment_schemas import (
     GatewayList,
     GatewayOut,
@@ -28,7 +29,6 @@ from new_core.api.payment_schemas import (
     PaymentOut,
     minor_of,
 )
-from new_core.api.paying_till import till_of
 from new_core.api.problems import described
 from new_core.api.schemas import Page
 from new_core.domain.actor import Actor
