@@ -30,7 +30,7 @@ from new_core.domain.payment import CaptureMode
 from new_core.errors import GatewayUnavailable, WebhookRefused
 from new_core.gateways.wire import chosen, parsed, reach_of, searched_from, uuid_in
 
-_ATTEMPT, _MOVE = "banyan_attempt_id", "banyan_move_id"
+_ATTEMPT, _MOVE = "attempt_id", "move_id"
 _KEPT = ("id", "status", "amount", "amount_received", "currency", "created", "cancellation_reason")
 _MOST_PAGES = 50
 
