@@ -15,6 +15,7 @@ from new_core.api.cart_answers import CartList, CartOut, CartSummaryOut
 from new_core.api.cart_bodies import CartChange, CartNew, CouponNew
 from new_core.api.cart_lines import add_line_routes
 from new_core.api.cart_parameters import CART, Adding, Changing, Reading, shown, tagged
+from new_core.api.cart_rules import add_rule_routes
 from new_core.api.dry_runs import TAKES_BACK
 from new_core.api.house import House, Worker
 from new_core.api.idempotency import SHORT, Asked, once
@@ -55,6 +56,7 @@ def routes(house: House) -> APIRouter:
     add_line_routes(router, house)
     _add_coupons(router, house)
     _add_commands(router, house)
+    add_rule_routes(router, house)
     return router
 
 

@@ -10,8 +10,35 @@ from enum import StrEnum
 from uuid import UUID
 
 from new_core.domain.cart import MOST_LINES, MOST_UNITS_OF_A_LINE, CartLine
+from new_core.errors import InvalidValue
 
 Options = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuantityRule:
+    """How many units of a variant a line may hold.
+
+    Attributes:
+        maximum: None for no bound but the house's.
+        step: a line holds a multiple of it.
+    """
+
+    variant_id: UUID
+    minimum: int = 1
+    maximum: int | None = None
+    step: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse a rule that no quantity keeps to.
+
+        Raises:
+            InvalidValue: there is no such quantity.
+        """
+        most = MOST_UNITS_OF_A_LINE if self.maximum is None else self.maximum
+        first = -(-self.minimum // self.step) * self.step
+        if not 1 <= first <= most:
+            raise InvalidValue("maximum", "leaves no quantity that is a multiple of the step")
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +47,7 @@ class Goods:
 
     Attributes:
         is_for_sale: whether shoppers may buy it, stock and price aside.
+        parent_id, type_id: of its product, for assortments.
         quantity_max: most units of one line; None for no bound but the house's.
         quantity_step: a line holds a multiple of it.
     """
@@ -33,6 +61,8 @@ class Goods:
     quantity_min: int = 1
     quantity_max: int | None = None
     quantity_step: int = 1
+    parent_id: UUID | None = None
+    type_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Protocol
 from uuid import UUID
 
 from new_core.domain.cart import Cart, CartLine, CartState
-from new_core.domain.cart_lines import Beside, Goods
+from new_core.domain.cart_lines import Beside, Goods, QuantityRule
 from new_core.domain.catalog import Stored
 
 
@@ -67,6 +67,24 @@ class CartStore(Protocol):
         """What carts need to know of variants, found by id or SKU; unknown ones are absent."""
         ...
 
+    async def categories_of(self, product_ids: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:
+        """The categories that products stand in; products without any are absent."""
+        ...
+
+    async def groups_of(self, customer_id: UUID) -> frozenset[UUID]:
+        """The groups that a customer is in now."""
+        ...
+
+    async def rule(self, variant_id: UUID) -> Stored[QuantityRule] | None:
+        """How many units of a variant a line may hold, if anybody said so."""
+        ...
+
+    async def locked_rule(self, variant_id: UUID) -> Stored[QuantityRule] | None:
+        """The same; nobody else changes it until this transaction ends."""
+        ...
+
+    async def put_rule(self, rule: QuantityRule, now: datetime) -> None: ...
+    async def delete_rule(self, variant_id: UUID) -> None: ...
     async def open_of(self, customer_id: UUID, currency: str, channel: str) -> UUID | None:
         """The open cart of a customer that was written last."""
         ...

@@ -29,6 +29,7 @@ from new_core.domain.events import AuditEntry, Event
 from new_core.domain.reservation import Want
 from new_core.errors import Conflict, Detail, Forbidden, NotFound
 from new_core.ports import UnitOfWork
+from new_core.service.cart_goods import buyer_now, goods_for
 from new_core.service.carting import CartView, view_cart
 from new_core.service.doing import Doing
 from new_core.service.pricing import prices_for
@@ -126,8 +127,10 @@ async def add_lines(
     """
     ids = {one.variant_id for one in wishes if one.variant_id is not None}
     found = await uow.carts.goods(ids, {one.sku for one in wishes if one.sku is not None})
+    known = {one.variant_id for one in found}
+    stored, beside = await _beside(uow, opening, known, (), doing)
+    found = await goods_for(uow, stored.value.buyer, found)
     goods = {one.variant_id: one for one in found}
-    stored, beside = await _beside(uow, opening, goods, (), doing)
     placed = place(beside, wishes, Shelf(found), doing.new_id)
     currency = stored.value.buyer.currency
     if mode is Mode.ATOMIC:
@@ -158,7 +161,7 @@ async def change_line(
     """
     stored, beside = await _beside(uow, opening, (), (line_id,), doing)
     line = _only(beside, line_id)
-    found = await uow.carts.goods([line.variant_id])
+    found = await goods_for(uow, stored.value.buyer, await uow.carts.goods([line.variant_id]))
     is_sold = bool(found) and found[0].is_for_sale
     refusal = refused_quantity(found[0], quantity) if is_sold else RowRefusal.NOT_FOR_SALE
     if refusal is not None:
@@ -253,7 +256,8 @@ async def accept_prices(uow: UnitOfWork, opening: Opening, doing: Doing) -> Cart
     """
     stored = await uow.carts.locked(opening.cart_id)
     cart = check_access(stored.value if stored else None, opening, doing.actor, WRITE)
-    shown = tuple(await _shown(uow, cart, cart.lines, doing))
+    current = replace(cart, buyer=await buyer_now(uow, cart.buyer))
+    shown = tuple(await _shown(uow, current, cart.lines, doing))
     return await change_cart(
         uow, opening, "prices_accepted", lambda cart: replace(cart, lines=shown), doing
     )
@@ -287,7 +291,8 @@ async def _beside(
     assert found is not None  # noqa: S101 - check_access raised otherwise
     check_open(cart)
     check_version(found[0].version, opening)
-    return found
+    current = replace(cart, buyer=await buyer_now(uow, cart.buyer))
+    return replace(found[0], value=current), found[1]
 
 
 async def _shown(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from new_core.domain.buyer import Destination
@@ -11,6 +11,7 @@ from new_core.domain.cart_problems import CartProblem, Facts, ShippingNeeds, fin
 from new_core.domain.catalog import Stored
 from new_core.domain.totals import CartAsked, PricedCart, ShippingAsked
 from new_core.ports import UnitOfWork
+from new_core.service.cart_goods import buyer_now, goods_for
 from new_core.service.inventory import can_be_had
 from new_core.service.pricing import priced_cart
 from new_core.service.shipping import goods_asked, shipping_needs
@@ -34,9 +35,10 @@ class CartView:
 
 async def view_cart(uow: UnitOfWork, stored: Stored[Cart], at: datetime) -> CartView:
     """Price a cart and look for problems; a fixed number of queries."""
-    cart = stored.value
+    cart = replace(stored.value, buyer=await buyer_now(uow, stored.value.buyer))
     variant_ids = {one.variant_id for one in cart.lines}
-    goods = {one.variant_id: one for one in await uow.carts.goods(variant_ids)}
+    found = await goods_for(uow, cart.buyer, await uow.carts.goods(variant_ids))
+    goods = {one.variant_id: one for one in found}
     needs = await shipping_needs(uow, cart, goods.values(), destination_of(cart), at)
     priced = await priced_cart(uow, _asked(cart, needs), at)
     had = await can_be_had(uow, variant_ids)
@@ -47,6 +49,7 @@ async def view_cart(uow: UnitOfWork, stored: Stored[Cart], at: datetime) -> Cart
 
 async def asked_of(uow: UnitOfWork, cart: Cart, at: datetime) -> CartAsked:
     """What a cart asks of the pricing: its lines, coupons, way of shipping and destination."""
+    cart = replace(cart, buyer=await buyer_now(uow, cart.buyer))
     goods = await uow.carts.goods({one.variant_id for one in cart.lines})
     return _asked(cart, await shipping_needs(uow, cart, goods, destination_of(cart), at))
 

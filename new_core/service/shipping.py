@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from new_core.domain.shipping import ShippingMethod, ShippingQuote, offered
 from new_core.domain.totals import CartAsked, LineAsked
 from new_core.errors import ChangedMeanwhile, NotFound
 from new_core.ports import UnitOfWork
+from new_core.service.cart_goods import buyer_now
 from new_core.service.doing import Doing
 from new_core.service.pricing import priced_cart
 
@@ -28,6 +30,7 @@ async def quotes(
     A fixed number of queries. Goods count for "free from" as their lists say them (tax in it
     where the lists have it in), after discounts.
     """
+    cart = replace(cart, buyer=await buyer_now(uow, cart.buyer))
     goods = await uow.carts.goods({one.variant_id for one in cart.lines})
     return (await shipping_needs(uow, cart, goods, destination, at)).quotes
 

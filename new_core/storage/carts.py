@@ -15,13 +15,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from new_core.domain.address import PostalAddress
 from new_core.domain.buyer import Buyer
 from new_core.domain.cart import Cart, CartLine, CartState
-from new_core.domain.cart_lines import Beside, Goods, options_hash
+from new_core.domain.cart_lines import Beside, Goods, QuantityRule, options_hash
 from new_core.domain.catalog import Status, Stored, Structure
 from new_core.ports.carts import CartQuery
 from new_core.storage import tables as t
-from new_core.storage.statements import Row, upsert
+from new_core.storage.statements import Row, fetch, one_of, upsert
 
-_CART, _LINE = t.carts.cart, t.carts.cart_line
+_CART, _LINE, _RULE = t.carts.cart, t.carts.cart_line, t.carts.quantity_rule
+_MEMBER = t.customers.customer_group_member
 _WHOLE = sa.select(_CART).where(_CART.c.id == sa.bindparam("id"))
 _LOCKED = _WHOLE.with_for_update()
 _LINES = (
@@ -51,7 +52,12 @@ _GOODS = (
         t.product.c.status,
         _PARENT.c.title.label("parent_title"),
         _PARENT.c.status.label("parent_status"),
+        t.product.c.parent_id,
+        t.product_type.c.id.label("type_id"),
         t.product_type.c.requires_shipping,
+        _RULE.c.minimum,
+        _RULE.c.maximum,
+        _RULE.c.step,
     )
     .select_from(t.variant)
     .join(t.product, t.product.c.id == t.variant.c.product_id)
@@ -60,6 +66,7 @@ _GOODS = (
         t.product_type,
         t.product_type.c.id == sa.func.coalesce(_PARENT.c.type_id, t.product.c.type_id),
     )
+    .outerjoin(_RULE, _RULE.c.variant_id == t.variant.c.id)
 )
 _GOODS_BY_ID = _GOODS.where(t.variant.c.id.in_(sa.bindparam("ids", expanding=True)))
 _GOODS_BY_EITHER = _GOODS.where(
@@ -68,6 +75,9 @@ _GOODS_BY_EITHER = _GOODS.where(
         t.variant.c.sku.in_(sa.bindparam("skus", expanding=True)),
     )
 )
+
+_RULE_OF = sa.select(_RULE).where(_RULE.c.variant_id == sa.bindparam("variant_id"))
+_CATEGORIES = sa.select(t.product_category).where(one_of(t.product_category.c.product_id))
 
 
 class SqlCarts:
@@ -134,6 +144,36 @@ class SqlCarts:
             else await self._connection.execute(_GOODS_BY_ID, ids)
         )
         return tuple(_goods(row) for row in result.mappings())
+
+    async def categories_of(self, product_ids: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:
+        found: dict[UUID, set[UUID]] = {}
+        for row in await fetch(self._connection, _CATEGORIES, product_ids):
+            found.setdefault(row["product_id"], set()).add(row["category_id"])
+        return {one: frozenset(some) for one, some in found.items()}
+
+    async def groups_of(self, customer_id: UUID) -> frozenset[UUID]:
+        statement = sa.select(_MEMBER.c.group_id).where(_MEMBER.c.customer_id == customer_id)
+        return frozenset((await self._connection.execute(statement)).scalars())
+
+    async def rule(self, variant_id: UUID) -> Stored[QuantityRule] | None:
+        return await self._rule(variant_id, _RULE_OF)
+
+    async def locked_rule(self, variant_id: UUID) -> Stored[QuantityRule] | None:
+        return await self._rule(variant_id, _RULE_OF.with_for_update())
+
+    async def _rule(self, variant_id: UUID, which: sa.Select[Any]) -> Stored[QuantityRule] | None:
+        found = await self._connection.execute(which, {"variant_id": variant_id})
+        row = found.mappings().one_or_none()
+        if row is None:
+            return None
+        rule = QuantityRule(variant_id, row["minimum"], row["maximum"], row["step"])
+        return Stored(rule, row["version"], row["updated_at"])
+
+    async def put_rule(self, rule: QuantityRule, now: datetime) -> None:
+        await upsert(self._connection, _RULE, [asdict(rule)], now)
+
+    async def delete_rule(self, variant_id: UUID) -> None:
+        await self._connection.execute(sa.delete(_RULE).where(_RULE.c.variant_id == variant_id))
 
     async def open_of(self, customer_id: UUID, currency: str, channel: str) -> UUID | None:
         statement = (
@@ -309,4 +349,9 @@ def _goods(row: Row) -> Goods:
         title=row["title"] or row["parent_title"] or "",
         is_for_sale=is_for_sale,
         requires_shipping=row["requires_shipping"] is not False,
+        quantity_min=row["minimum"] or 1,
+        quantity_max=row["maximum"],
+        quantity_step=row["step"] or 1,
+        parent_id=row["parent_id"],
+        type_id=row["type_id"],
     )

@@ -19,7 +19,9 @@ from new_core.settings import CoreSettings
 from tests.support.asgi import Answered, send_to
 
 STAFF = Actor(
-    ActorKind.STAFF, "desk", frozenset({"carts:read", "carts:write", "prices:write", "orders:read"})
+    ActorKind.STAFF,
+    "desk",
+    frozenset({"carts:read", "carts:write", "prices:write", "orders:read", "catalog:write"}),
 )
 
 

@@ -50,3 +50,16 @@ cart_line = sa.Table(
     sa.UniqueConstraint("cart_id", "variant_id", "options_hash"),
     sa.CheckConstraint("quantity > 0", name="quantity"),
 )
+
+# How many units a line may hold; a variant without a row is sold by the piece.
+quantity_rule = sa.Table(
+    "quantity_rule",
+    metadata,
+    sa.Column("variant_id", sa.Uuid(), primary_key=True),
+    sa.Column("minimum", sa.Integer(), nullable=False),
+    sa.Column("maximum", sa.Integer()),
+    sa.Column("step", sa.Integer(), nullable=False),
+    *written_columns(),
+    sa.CheckConstraint("minimum >= 1", name="minimum"),
+    sa.CheckConstraint("step >= 1", name="step"),
+)

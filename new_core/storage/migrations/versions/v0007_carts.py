@@ -19,12 +19,13 @@ def upgrade() -> None:
     """Make the tables."""
     _make_carts()
     _make_lines()
+    _make_rules()
     _make_shipping()
 
 
 def downgrade() -> None:
     """Drop them."""
-    for table in ("shipping_method", "cart_line", "cart"):
+    for table in ("shipping_method", "quantity_rule", "cart_line", "cart"):
         op.drop_table(table)
 
 
@@ -80,6 +81,21 @@ def _make_lines() -> None:
         ),
         sa.CheckConstraint("quantity > 0", name=op.f("ck_cart_line_quantity")),
     )  # fmt: skip
+
+
+def _make_rules() -> None:
+    op.create_table(
+        "quantity_rule",
+        sa.Column("variant_id", sa.Uuid(), nullable=False),
+        sa.Column("minimum", sa.Integer(), nullable=False),
+        sa.Column("maximum", sa.Integer()),
+        sa.Column("step", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("variant_id", name=op.f("pk_quantity_rule")),
+        sa.CheckConstraint("minimum >= 1", name=op.f("ck_quantity_rule_minimum")),
+        sa.CheckConstraint("step >= 1", name=op.f("ck_quantity_rule_step")),
+    )
 
 
 def _make_shipping() -> None:
