@@ -69,6 +69,9 @@ class CoreSettings(PaymentSettings):
             means that events are not published.
         core_bus_credentials: file for it, as `nsc` writes them; empty means none.
         core_bus_stream: name of the stream.
+        core_webhook_networks: private networks that webhooks may be sent to, e.g.
+            "10.1.0.0/16, 127.0.0.0/8"; empty means none, and https alone.
+        core_webhook_deadline_s: how long an endpoint may take to answer.
         core_events_days: how long events are kept for readers and replays.
         core_issuer: URL under which clients reach this core; stands in every token.
         core_audience: whom tokens are for; all cores that share a database have the same.
@@ -90,6 +93,8 @@ class CoreSettings(PaymentSettings):
     core_bus: str = ""
     core_bus_credentials: str = ""
     core_bus_stream: str = Field(default="BANYAN_EVENTS", pattern=r"^[A-Za-z0-9_-]{1,64}$")
+    core_webhook_networks: str = ""
+    core_webhook_deadline_s: float = Field(default=15.0, gt=0, le=45)
     core_events_days: int = Field(default=30, ge=1, le=3650)
     core_issuer: str = Field(default="http://127.0.0.1:8082", pattern=r"^https?://[^\s/]+$")
     core_audience: str = Field(default="banyan-core", min_length=1, max_length=200)
