@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime
 from uuid import UUID
 
@@ -247,6 +248,10 @@ class StockOut(Answer):
     on_hand: int | None = Field(description="null when nobody counts")
     reserved: int | None = Field(description="null when nothing ever was reserved")
     available: int
+    safety: int = Field(description="units that are never promised")
+    incoming: int = Field(description="units on their way; told, not promised")
+    backorder_limit: int = Field(description="units that may be promised beyond the shelf")
+    promisable: int = Field(description="units that can be promised now, back orders included")
     updated_at: datetime
     version: int
 
@@ -257,6 +262,7 @@ class StockOut(Answer):
         return cls(
             id=level.id, variant_id=level.variant_id, warehouse=warehouse.code, sku=level.sku,
             on_hand=level.on_hand, reserved=level.reserved, available=level.available,
+            **asdict(line.policy), promisable=line.policy.promisable(level),
             updated_at=line.level.updated_at, version=line.level.version,
         )  # fmt: skip
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, time
 from enum import StrEnum
 from uuid import UUID
 
@@ -21,6 +21,64 @@ class Warehouse:
     id: UUID
     code: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a warehouse stands, and how it sends.
+
+    Attributes:
+        country: ISO 3166-1, two letters; empty while nobody said.
+        region: ISO 3166-2 without the country, e.g. "QC".
+        active: whether anything is promised from it.
+        priority: among places of a level's same rank, lower ones give first.
+        cutoff: what is ordered later leaves the next day; None where nothing is promised.
+        timezone: of the cutoff, an IANA name.
+    """
+
+    street: str = ""
+    city: str = ""
+    region: str = ""
+    postcode: str = ""
+    country: str = ""
+    active: bool = True
+    priority: int = 0
+    cutoff: time | None = None
+    timezone: str = "UTC"
+
+
+@dataclass(frozen=True, slots=True)
+class StockPolicy:
+    """How far a level may be promised.
+
+    It belongs to the level, not to the variant: the condition of the update and the check of
+    the table both need it in the row that they change.
+
+    Attributes:
+        safety: units that are never promised.
+        incoming: units on their way here; told, and not promised.
+        backorder_limit: units that may be promised beyond those on the shelf; 0 for none.
+    """
+
+    safety: int = 0
+    incoming: int = 0
+    backorder_limit: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what no shelf holds.
+
+        Raises:
+            InvalidValue: a number below zero, or too large.
+        """
+        for name in ("safety", "incoming", "backorder_limit"):
+            if not 0 <= getattr(self, name) <= MOST_UNITS:
+                raise InvalidValue(name, f"must be from 0 to {MOST_UNITS}")
+
+    def promisable(self, level: StockLevel) -> int:
+        """Units that can be promised now, never negative; what nobody counts is not promised."""
+        if level.on_hand is None:
+            return 0
+        return max(0, level.available + self.backorder_limit - self.safety)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from new_core.ports.database import Database, UnitOfWork
 from new_core.ports.idempotency import IdempotencyStore, KeptAnswer, RequestKey
 from new_core.ports.identity import IdentityStore
 from new_core.ports.imports import ImportCursor, ImportStore, Parked, RefStore
-from new_core.ports.inventory import Sellable, StockLine, StockQuery, StockStore
+from new_core.ports.inventory import Place, Sellable, StockLine, StockQuery, StockStore
 from new_core.ports.orders import OrderQuery, OrderStore
 from new_core.ports.outbox import Backlog, EventBus, EventQuery, OutboxStore
 from new_core.ports.payments import Gateway, PaymentQuery, PaymentStore
@@ -24,6 +24,7 @@ from new_core.ports.reservation import ReservationQuery, ReservationStore
 from new_core.ports.search import SearchStore
 from new_core.ports.settling import MoneyMoved, Settle
 from new_core.ports.shipping import ShippingStore
+from new_core.ports.stock_books import MovementQuery, StockBookStore
 from new_core.ports.tax import TaxStore
 from new_core.ports.webhooks import WebhookStore
 
@@ -48,6 +49,7 @@ __all__ = [
     "ImportStore",
     "KeptAnswer",
     "MoneyMoved",
+    "MovementQuery",
     "NewId",
     "OrderQuery",
     "OrderStore",
@@ -55,6 +57,7 @@ __all__ = [
     "Parked",
     "PaymentQuery",
     "PaymentStore",
+    "Place",
     "PriceQuery",
     "PricingStore",
     "ProductQuery",
@@ -67,6 +70,7 @@ __all__ = [
     "Sellable",
     "Settle",
     "ShippingStore",
+    "StockBookStore",
     "StockLine",
     "StockQuery",
     "StockStore",

@@ -25,6 +25,7 @@ from new_core.ports.promotions import PromotionStore
 from new_core.ports.reservation import ReservationStore
 from new_core.ports.search import SearchStore
 from new_core.ports.shipping import ShippingStore
+from new_core.ports.stock_books import StockBookStore
 from new_core.ports.tax import TaxStore
 from new_core.ports.webhooks import WebhookStore
 
@@ -75,6 +76,8 @@ class UnitOfWork(Protocol):
     def search(self) -> SearchStore: ...
     @property
     def shipping(self) -> ShippingStore: ...
+    @property
+    def stock_books(self) -> StockBookStore: ...
     @property
     def tax(self) -> TaxStore: ...
     @property

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -14,9 +14,9 @@ from new_core.domain.catalog import (
     Variant,
 )
 from new_core.domain.pricing import Listed
-from new_core.domain.stock import StockLevel, Warehouse
+from new_core.domain.stock import Site, StockLevel, StockPolicy, Warehouse
 from new_core.domain.stock_movement import Movement
-from new_core.domain.stock_plan import VariantSupply
+from new_core.domain.stock_plan import Shelf, VariantSupply
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,15 @@ class StockLine:
 
     level: Stored[StockLevel]
     listed: Listed | None
+    policy: StockPolicy = field(default_factory=StockPolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A warehouse with what is known of its site."""
+
+    warehouse: Warehouse
+    site: Site
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +105,10 @@ class StockStore(Protocol):
         """
         ...
 
+    async def shelves(self, ids: Collection[UUID]) -> dict[UUID, Shelf]:
+        """Levels by their own id, locked as `supplies` locks; unknown ids are absent."""
+        ...
+
     async def book(self, movements: Sequence[Movement], actor: Actor, now: datetime) -> None:
         """Move units, each level by one conditional update, and write the movements down.
 
@@ -111,5 +124,41 @@ class StockStore(Protocol):
         """At most `query.limit` stock levels, ascending by id."""
         ...
 
-    async def put_warehouses(self, warehouses: Sequence[Warehouse], now: datetime) -> None: ...
-    async def put_levels(self, levels: Sequence[StockLevel], now: datetime) -> None: ...
+    async def count(
+        self, level: StockLevel, on_hand: int | None, actor: Actor, now: datetime
+    ) -> None:
+        """Put down what was found on a locked shelf against what the book said."""
+        ...
+
+    async def add_level(
+        self, level: StockLevel, policy: StockPolicy, actor: Actor, now: datetime
+    ) -> bool:
+        """Begin to stock a variant in a place; False when a level of that id is there."""
+        ...
+
+    async def put_policy(self, stock_id: UUID, policy: StockPolicy, now: datetime) -> None:
+        """Change how far a locked level may be promised."""
+        ...
+
+    async def places(
+        self, ids: Collection[UUID] | None = None, *, lock: bool = False
+    ) -> tuple[Stored[Place], ...]:
+        """Warehouses with their sites, ascending by code; all of them without ids. With `lock`
+        nobody else changes them until the transaction ends.
+        """
+        ...
+
+    async def put_place(self, place: Place, now: datetime) -> None: ...
+    async def drop_place(self, warehouse_id: UUID) -> bool:
+        """Forget a warehouse in which nothing was ever stocked; False when something was."""
+        ...
+
+    async def put_warehouses(self, warehouses: Sequence[Warehouse], now: datetime) -> None:
+        """Write warehouses as another system has them; sites stay."""
+        ...
+
+    async def put_levels(self, levels: Sequence[StockLevel], now: datetime) -> None:
+        """Write levels as another system has them: `reserved` is what that system promised,
+        and what is promised here comes on top. How far they may be promised stays.
+        """
+        ...

@@ -44,6 +44,7 @@ from new_core.storage.refs import SqlImports, SqlRefs
 from new_core.storage.reservation import SqlReservations
 from new_core.storage.search import SqlSearch
 from new_core.storage.shipping import SqlShipping
+from new_core.storage.stock_books import SqlStockBooks
 from new_core.storage.tax import SqlTax
 from new_core.storage.webhooks import SqlWebhooks
 
@@ -132,6 +133,7 @@ class SqlUnitOfWork:
     reservations: SqlReservations
     search: SqlSearch
     shipping: SqlShipping
+    stock_books: SqlStockBooks
     tax: SqlTax
     webhooks: SqlWebhooks
     refs: SqlRefs
@@ -189,6 +191,7 @@ class SqlUnitOfWork:
         self.reservations = SqlReservations(connection)
         self.search = SqlSearch(connection)
         self.shipping = SqlShipping(connection)
+        self.stock_books = SqlStockBooks(connection)
         self.tax = SqlTax(connection)
         self.webhooks = SqlWebhooks(connection)
         self.refs = SqlRefs(connection)

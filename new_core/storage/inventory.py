@@ -12,10 +12,9 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
-from typing_extensions import override
 
 from new_core.domain.actor import Actor, system
-from new_core.domain.stock import StockLevel
+from new_core.domain.stock import StockLevel, StockPolicy
 from new_core.domain.stock_movement import Movement, MovementKind
 from new_core.domain.stock_plan import Shelf, VariantSupply
 from new_core.errors import Conflict
@@ -66,6 +65,7 @@ UPDATE stock_level AS s SET
         WHEN coalesce(s.reserved, 0) + v.reserved - s.on_hand - v.on_hand > s.backorder_limit
         THEN coalesce(s.reserved, 0) + v.reserved - s.on_hand - v.on_hand - s.backorder_limit
         ELSE 0 END,
+    incoming = CASE WHEN s.incoming > v.arrived THEN s.incoming - v.arrived ELSE 0 END,
     version = s.version + 1, updated_at = :now
 FROM {changes} AS v
 WHERE s.id = v.id
@@ -77,20 +77,26 @@ WHERE s.id = v.id
 _NOW = sa.bindparam("now", type_=UtcDateTime())
 _MOVE_SQLITE = sa.text(
     _MOVE.format(
-        changes="(SELECT value ->> 0 AS id, value ->> 1 AS on_hand, value ->> 2 AS reserved "
-        "FROM json_each(:changes))"
+        changes="(SELECT value ->> 0 AS id, value ->> 1 AS on_hand, value ->> 2 AS reserved, "
+        "value ->> 3 AS arrived FROM json_each(:changes))"
     )
 ).bindparams(_NOW)
 _MOVE_POSTGRESQL = sa.text(
-    _MOVE.format(changes="unnest(:ids, :on_hand, :reserved)").replace(
-        " AS v\n", " AS v(id, on_hand, reserved)\n"
+    _MOVE.format(changes="unnest(:ids, :on_hand, :reserved, :arrived)").replace(
+        " AS v\n", " AS v(id, on_hand, reserved, arrived)\n"
     )
 ).bindparams(
     _NOW,
     sa.bindparam("ids", type_=postgresql.ARRAY(sa.Uuid())),
     sa.bindparam("on_hand", type_=postgresql.ARRAY(sa.BigInteger())),
     sa.bindparam("reserved", type_=postgresql.ARRAY(sa.BigInteger())),
+    sa.bindparam("arrived", type_=postgresql.ARRAY(sa.BigInteger())),
 )
+
+
+_Sum = tuple[UUID, int, int, int]
+"""A level, and units more: on the shelf, promised, and of those that were on their way."""
+_NOTHING = (0, 0, 0)
 
 
 class SqlInventory(SqlStock):
@@ -116,11 +122,61 @@ class SqlInventory(SqlStock):
             for row in await fetch(self._connection, _TRACKED, ids)
         }
 
+    async def shelves(self, ids: Collection[UUID]) -> dict[UUID, Shelf]:
+        # In one statement as far as it goes: parts of it would be locked out of order.
+        rows = await fetch(self._connection, _LEVELS_LOCKED, ids)
+        return {row["id"]: _shelf(row) for row in rows}
+
     async def book(self, movements: Sequence[Movement], actor: Actor, now: datetime) -> None:
         await self._move(_summed(movements), now)
         await self._write_down(movements, actor, now)
 
-    @override
+    async def count(
+        self, level: StockLevel, on_hand: int | None, actor: Actor, now: datetime
+    ) -> None:
+        if on_hand is not None and level.on_hand is not None:
+            found = {"stock_level_id": level.id, "expected": level.on_hand, "counted": on_hand}
+            await self._connection.execute(sa.insert(t.stock_count), {**found, "at": now})
+        if on_hand == level.on_hand:
+            return
+        short: Any = 0
+        if on_hand is not None:
+            over = sa.func.coalesce(_LEVEL.reserved, 0) - _LEVEL.backorder_limit - on_hand
+            short = sa.case((over > 0, over), else_=0)
+        statement = sa.update(t.stock_level).where(_LEVEL.id == level.id).values(
+            on_hand=on_hand, shortfall=short, version=_LEVEL.version + 1, updated_at=now
+        )  # fmt: skip
+        await self._connection.execute(statement)
+        more = (on_hand or 0) - (level.on_hand or 0)
+        counted = Movement(
+            level.id, level.variant_id, level.warehouse_id, MovementKind.ADJUST, more,
+            reason="counted",
+        )  # fmt: skip
+        await self._write_down([counted] if more else [], actor, now)
+
+    async def add_level(
+        self, level: StockLevel, policy: StockPolicy, actor: Actor, now: datetime
+    ) -> bool:
+        make = sqlite.insert if self._connection.dialect.name == "sqlite" else postgresql.insert
+        row = {**asdict(level), **asdict(policy), "version": 1, "updated_at": now}
+        statement = make(t.stock_level).values(row).on_conflict_do_nothing(index_elements=["id"])
+        if (await self._connection.execute(statement)).rowcount != 1:
+            return False
+        first = Movement(
+            level.id, level.variant_id, level.warehouse_id, MovementKind.ADJUST,
+            level.on_hand or 0, reason="first counted",
+        )  # fmt: skip
+        await self._write_down([first] if first.on_hand else [], actor, now)
+        return True
+
+    async def put_policy(self, stock_id: UUID, policy: StockPolicy, now: datetime) -> None:
+        over = sa.func.coalesce(_LEVEL.reserved, 0) - _LEVEL.on_hand - policy.backorder_limit
+        statement = sa.update(t.stock_level).where(_LEVEL.id == stock_id).values(
+            **asdict(policy), shortfall=sa.case((over > 0, over), else_=0),
+            version=_LEVEL.version + 1, updated_at=now,
+        )  # fmt: skip
+        await self._connection.execute(statement)
+
     async def put_levels(self, levels: Sequence[StockLevel], now: datetime) -> None:
         """As another system has them: what it promised stands beside what is promised here."""
         if not levels:
@@ -142,17 +198,17 @@ class SqlInventory(SqlStock):
         written = {"version": 1, "updated_at": now}
         await self._connection.execute(statement, [{**row, **written} for row in rows])
 
-    async def _move(self, changes: Sequence[tuple[UUID, int, int]], now: datetime) -> None:
+    async def _move(self, changes: Sequence[_Sum], now: datetime) -> None:
         if not changes:
             return
         parameters: dict[str, Any] = {"now": now}
         if self._connection.dialect.name == "sqlite":
             statement = _MOVE_SQLITE
-            parameters["changes"] = json.dumps([(one.hex, a, b) for one, a, b in changes])
+            parameters["changes"] = json.dumps([(one.hex, *sums) for one, *sums in changes])
         else:
             statement = _MOVE_POSTGRESQL
-            ids, on_hand, reserved = zip(*changes, strict=True)
-            parameters |= {"ids": ids, "on_hand": on_hand, "reserved": reserved}
+            columns = zip(*changes, strict=True)
+            parameters |= dict(zip(("ids", "on_hand", "reserved", "arrived"), columns, strict=True))
         moved = await self._connection.execute(statement, parameters)
         if moved.rowcount != len(changes):
             raise Conflict("stock_moved", "a place has not that many units to give or take back")
@@ -179,13 +235,14 @@ class SqlInventory(SqlStock):
         await self._connection.execute(sa.insert(t.stock_movement), rows)
 
 
-def _summed(movements: Iterable[Movement]) -> list[tuple[UUID, int, int]]:
+def _summed(movements: Iterable[Movement]) -> list[_Sum]:
     """One change per level, in order of ids; those that cancel out are none."""
-    sums: dict[UUID, tuple[int, int]] = {}
+    sums: dict[UUID, tuple[int, int, int]] = {}
     for one in movements:
-        on_hand, reserved = sums.get(one.stock_level_id, (0, 0))
-        sums[one.stock_level_id] = (on_hand + one.on_hand, reserved + one.reserved)
-    return [(level, *change) for level, change in sorted(sums.items()) if change != (0, 0)]
+        on_hand, reserved, arrived = sums.get(one.stock_level_id, _NOTHING)
+        came = one.on_hand if one.kind is MovementKind.RECEIPT else 0
+        sums[one.stock_level_id] = (on_hand + one.on_hand, reserved + one.reserved, arrived + came)
+    return [(level, *change) for level, change in sorted(sums.items()) if change != _NOTHING]
 
 
 def _imported(level: StockLevel, before: Row | None) -> dict[str, Any]:
@@ -220,8 +277,8 @@ def _shelf(row: Row) -> Shelf:
         variant_id=row["variant_id"],
         warehouse_id=row["warehouse_id"],
         rank=row["rank"],
-        priority=row["priority"],
-        sends=row["active"],
+        priority=row.get("priority", 0),
+        sends=row.get("active", True),
         on_hand=row["on_hand"],
         reserved=row["reserved"] or 0,
         safety=row["safety"],

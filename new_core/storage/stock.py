@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from new_core.domain.catalog import Stored, Variant
 from new_core.domain.pricing import Listed, Price
-from new_core.domain.stock import StockLevel, Warehouse
+from new_core.domain.stock import Site, StockLevel, StockPolicy, Warehouse
 from new_core.errors import NotFound
-from new_core.ports import Sellable, StockLine, StockQuery
+from new_core.ports import Place, Sellable, StockLine, StockQuery
 from new_core.storage import tables as t
 from new_core.storage.pricing import price_list_of
 from new_core.storage.statements import Row, fetch, one_of, upsert
@@ -97,7 +97,7 @@ class SqlStock:
     async def locked(self, stock_id: UUID) -> StockLine | None:
         # SQLite has no such lock and needs none: its writers wait for each other at BEGIN.
         row = sa.select(t.stock_level.c.id).where(t.stock_level.c.id == stock_id)
-        await self._connection.execute(row.with_for_update())
+        await self._connection.execute(row.with_for_update(key_share=True))
         return (await self.levels([stock_id])).get(stock_id)
 
     async def product_of(self, variant_id: UUID) -> UUID:
@@ -123,11 +123,28 @@ class SqlStock:
         found = await self.levels(ids)
         return tuple(found[one] for one in ids)
 
+    async def places(
+        self, ids: Collection[UUID] | None = None, *, lock: bool = False
+    ) -> tuple[Stored[Place], ...]:
+        chosen = sa.select(t.warehouse).order_by(t.warehouse.c.code)
+        if lock:
+            chosen = chosen.with_for_update(key_share=True)
+        if ids is not None:
+            chosen = chosen.where(t.warehouse.c.id.in_(ids))
+        rows = (await self._connection.execute(chosen)).mappings()
+        return tuple(Stored(_place(row), row["version"], row["updated_at"]) for row in rows)
+
+    async def put_place(self, place: Place, now: datetime) -> None:
+        row = {**asdict(place.warehouse), **asdict(place.site)}
+        await upsert(self._connection, t.warehouse, [row], now)
+
+    async def drop_place(self, warehouse_id: UUID) -> bool:
+        levels = sa.select(t.stock_level.c.id).where(t.stock_level.c.warehouse_id == warehouse_id)
+        drop = sa.delete(t.warehouse).where(t.warehouse.c.id == warehouse_id, ~levels.exists())
+        return (await self._connection.execute(drop)).rowcount == 1
+
     async def put_warehouses(self, warehouses: Sequence[Warehouse], now: datetime) -> None:
         await upsert(self._connection, t.warehouse, [asdict(one) for one in warehouses], now)
-
-    async def put_levels(self, levels: Sequence[StockLevel], now: datetime) -> None:
-        await upsert(self._connection, t.stock_level, [asdict(one) for one in levels], now)
 
 
 def _sellable(rows: Sequence[Row]) -> Sellable:
@@ -152,7 +169,7 @@ def _lines(rows: Iterable[Row]) -> tuple[StockLine, ...]:
         listed = _listed(row)
         bound = listed is not None and listed.price.stock_level_id == row["s_id"]
         if row["s_id"] not in found or (bound and found[row["s_id"]].listed is None):
-            found[row["s_id"]] = StockLine(_level(row), listed if bound else None)
+            found[row["s_id"]] = StockLine(_level(row), listed if bound else None, _policy(row))
     return tuple(
         sorted(found.values(), key=lambda line: (line.level.value.rank, line.level.value.id))
     )
@@ -171,6 +188,25 @@ def _level(row: Row) -> Stored[StockLevel]:
         created_at=row["s_created_at"],
     )
     return Stored(level, row["s_version"], row["s_updated_at"])
+
+
+def _place(row: Row) -> Place:
+    site = Site(
+        street=row["street"],
+        city=row["city"],
+        region=row["region"],
+        postcode=row["postcode"],
+        country=row["country"],
+        active=row["active"],
+        priority=row["priority"],
+        cutoff=row["cutoff"],
+        timezone=row["timezone"],
+    )
+    return Place(Warehouse(row["id"], row["code"], row["name"]), site)
+
+
+def _policy(row: Row) -> StockPolicy:
+    return StockPolicy(row["s_safety"], row["s_incoming"], row["s_backorder_limit"])
 
 
 def _listed(row: Row) -> Listed | None:
