@@ -147,11 +147,11 @@ class Forbidden(CoreError):
     """The one who asks may not do this.
 
     Attributes:
-        scope: what they would need.
+        scope: what they would need; empty where no scope lets them.
     """
 
-    def __init__(self, scope: str) -> None:
-        super().__init__(f"this needs the scope {scope}")
+    def __init__(self, scope: str, detail: str = "") -> None:
+        super().__init__(detail or f"this needs the scope {scope}")
         self.scope = scope
 
 

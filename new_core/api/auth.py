@@ -81,12 +81,14 @@ class Need:
     Attributes:
         own_rows: the route shows a partner only rows of its own accounts.
         known: nobody without a token may ask.
+        customer: only a customer may, for themselves.
         by_itself: the route has its own proof, and takes no token of ours.
     """
 
     scopes: tuple[str, ...] = ()
     own_rows: bool = False
     known: bool = False
+    customer: bool = False
     by_itself: bool = False
 
     async def __call__(self, request: Request, _token: _TokenToDocument = None) -> Actor:
@@ -99,8 +101,10 @@ class Need:
         if self.by_itself:
             return replace(ANONYMOUS, request_id=request_id_of(request))
         actor = await gate.actor(request)
-        if self.known and actor.kind is ActorKind.ANONYMOUS:
+        if (self.known or self.customer) and actor.kind is ActorKind.ANONYMOUS:
             raise Unauthenticated("this needs a token")
+        if self.customer and actor.customer_id is None:
+            raise Forbidden("", "this is for customers, about themselves")
         for scope in self.scopes:
             if not self.lets(actor, scope):
                 if actor.kind is ActorKind.ANONYMOUS:
@@ -132,6 +136,11 @@ def needs(*scopes: str, own_rows: bool = False) -> Any:
 def needs_somebody() -> Any:
     """A route's parameter: an actor with any token that holds; what they reach is theirs."""
     return Security(Need(known=True), scopes=[])
+
+
+def needs_customer() -> Any:
+    """A route's parameter: a customer, who asks for what is theirs."""
+    return Security(Need(customer=True), scopes=[])
 
 
 def needs_its_own_proof() -> Any:
@@ -175,9 +184,11 @@ def describe_needs(document: dict[str, Any], routes: Sequence[BaseRoute]) -> Non
             if need.by_itself:
                 operation.pop("security", None)
                 continue
-            for status, entry in described(401, *([403] if need.scopes else [])).items():
+            for status, entry in described(
+                401, *([403] if need.scopes or need.customer else [])
+            ).items():
                 operation["responses"].setdefault(str(status), entry)
-            if not need.scopes and not need.known:
+            if not (need.scopes or need.known or need.customer):
                 operation["security"] = [{}, *operation["security"]]
 
 

@@ -154,7 +154,8 @@ def _more(error: Exception) -> dict[str, str]:
     if isinstance(error, Unauthenticated):
         return {"www-authenticate": "Bearer"}
     if isinstance(error, Forbidden):
-        wanted = f'Bearer error="insufficient_scope", scope="{error.scope}"'
+        scope = f', scope="{error.scope}"' if error.scope else ""
+        wanted = f'Bearer error="insufficient_scope"{scope}'
         return {"www-authenticate": wanted}
     if isinstance(error, TooManyTries):
         return {"retry-after": str(error.retry_after_s)}

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import unicodedata
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
@@ -56,6 +56,63 @@ class Customer:
 
 
 LONGEST_EMAIL = 254
+MOST_ADDRESSES = 100
+RESET_LIVES = timedelta(minutes=30)
+
+
+def with_address(book: tuple[SavedAddress, ...], saved: SavedAddress) -> tuple[SavedAddress, ...]:
+    """The book with an address added, or put in the place of the one with its id. One that is
+    a default takes that from the others; the first one is both defaults.
+
+    Raises:
+        InvalidValue: the book is full.
+    """
+    if not book:
+        return (replace(saved, default_shipping=True, default_billing=True),)
+    rest = tuple(
+        replace(
+            one,
+            default_shipping=one.default_shipping and not saved.default_shipping,
+            default_billing=one.default_billing and not saved.default_billing,
+        )
+        for one in book
+        if one.id != saved.id
+    )
+    if len(rest) >= MOST_ADDRESSES:
+        raise InvalidValue("addresses", f"are {MOST_ADDRESSES} at most; delete one")
+    return (*rest, saved)
+
+
+def anonymised(customer: Customer) -> Customer:
+    """A customer of whom nothing is left but that there was one: their id, and when they came.
+    Of addresses country, region, city and the first part of the postcode stay.
+    """
+    return Customer(
+        customer.id,
+        "",
+        CustomerStatus.ERASED,
+        customer.created_at,
+        addresses=tuple(
+            replace(one, address=anonymised_address(one.address)) for one in customer.addresses
+        ),
+    )
+
+
+def anonymised_address(address: PostalAddress) -> PostalAddress:
+    """Where roughly something went: what taxes and statistics need, and nobody's door."""
+    return PostalAddress(
+        address.country,
+        (),
+        address.city,
+        region=address.region,
+        postcode=truncated(address.postcode),
+    )
+
+
+def truncated(postcode: str) -> str:
+    """The first half of a postcode, three characters at most: a district, not a street."""
+    plain = "".join(postcode.split())
+    return plain[: min(3, len(plain) // 2)]
 
 
 def normal_email(text: str) -> str:

@@ -2,12 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from new_core.domain.catalog import Stored
 from new_core.domain.customer import Customer
+from new_core.domain.customer_accounts import BusinessAccount, CustomerGroup, Membership
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerQuery:
+    """Which customers a page holds, ascending by (updated_at, id)."""
+
+    limit: int
+    after: tuple[datetime, UUID] | None = None
+    email: str | None = None
+    updated_since: datetime | None = None
+    group_id: UUID | None = None
 
 
 class CustomerStore(Protocol):
@@ -43,4 +57,59 @@ class CustomerStore(Protocol):
 
     async def old_hash(self) -> str:
         """A password hash that the shop before made; empty when none are left."""
+        ...
+
+    async def page(self, query: CustomerQuery) -> tuple[Stored[Customer], ...]:
+        """At most `query.limit` customers; a fixed number of queries."""
+        ...
+
+    async def add_token(
+        self, digest: str, customer_id: UUID, purpose: str, now: datetime, expires_at: datetime
+    ) -> None:
+        """Keep a secret that is good for one use; older ones for that purpose are not any more."""
+        ...
+
+    async def take_token(self, digest: str, purpose: str, now: datetime) -> UUID | None:
+        """Use a secret up: the customer whose it was; None when it is none, or used, or late."""
+        ...
+
+    async def forget_tokens(self, before: datetime) -> int:
+        """Delete secrets that nobody used until then; gives how many."""
+        ...
+
+    async def groups(self, ids: Collection[UUID] | None = None) -> tuple[CustomerGroup, ...]:
+        """Groups by code: all, or those of some ids."""
+        ...
+
+    async def put_group(self, group: CustomerGroup, now: datetime) -> None:
+        """Write a group.
+
+        Raises:
+            InvalidValue: another one has the code.
+        """
+        ...
+
+    async def account(self, account_id: UUID) -> Stored[BusinessAccount] | None: ...
+    async def accounts(self, after: UUID | None, limit: int) -> tuple[Stored[BusinessAccount], ...]:
+        """Business accounts, ascending by id."""
+        ...
+
+    async def put_account(
+        self, account: BusinessAccount, now: datetime
+    ) -> Stored[BusinessAccount]: ...
+    async def lineage(self, account_id: UUID) -> tuple[UUID, ...]:
+        """A business account and those above it, nearest first; empty when there is none."""
+        ...
+
+    async def members(self, account_id: UUID) -> tuple[Membership, ...]:
+        """Who acts for an account, ascending by customer."""
+        ...
+
+    async def put_member(self, member: Membership) -> None: ...
+    async def remove_member(self, account_id: UUID, customer_id: UUID) -> bool:
+        """Whether they were one."""
+        ...
+
+    async def leave_accounts(self, customer_id: UUID) -> None:
+        """A customer acts for nobody any more."""
         ...

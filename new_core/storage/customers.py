@@ -17,14 +17,15 @@ from new_core.domain.catalog import Stored
 from new_core.domain.customer import Customer, CustomerStatus, SavedAddress
 from new_core.domain.identity_logins import scheme_of
 from new_core.errors import InvalidValue
+from new_core.ports.customers import CustomerQuery
+from new_core.storage.customers_accounts import SqlAccounts
 from new_core.storage.statements import Row, fetch, one_of, replace_children, upsert
+from new_core.storage.tables.customers import customer as table
 from new_core.storage.tables.customers import (
-    account_member,
-    business_account,
     customer_address,
     customer_group_member,
+    customer_token,
 )
-from new_core.storage.tables.customers import customer as table
 
 _ADDRESSES = (
     sa.select(customer_address)
@@ -36,10 +37,11 @@ _NOT_ERASED = table.c.status != CustomerStatus.ERASED.value
 _PARTS_OF_AN_ADDRESS = tuple(PostalAddress.__dataclass_fields__)
 
 
-class SqlCustomers:
+class SqlCustomers(SqlAccounts):
     """Rows of customers, in one transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
+        super().__init__(connection)
         self._connection = connection
 
     async def get(self, customer_id: UUID) -> Stored[Customer] | None:
@@ -83,20 +85,58 @@ class SqlCustomers:
         version, at = (await self._connection.execute(written)).one()
         return Stored(customer, version, at)
 
-    async def accounts_of(self, customer_id: UUID) -> tuple[UUID, ...]:
-        member, account = account_member.c, business_account.c
-        wanted = (
-            sa.select(member.account_id)
-            .join(business_account, account.id == member.account_id)
-            .where(member.customer_id == customer_id, member.active, account.status == "active")
-            .order_by(member.account_id)
-        )
-        return tuple((await self._connection.execute(wanted)).scalars())
-
     async def old_hash(self) -> str:
         old = table.c.password_scheme == "pbkdf2_sha256"  # noqa: S105 - a kind of hash
         wanted = sa.select(table.c.password_hash).where(old).limit(1)
         return (await self._connection.execute(wanted)).scalar_one_or_none() or ""
+
+    async def page(self, query: CustomerQuery) -> tuple[Stored[Customer], ...]:
+        t, wanted = table.c, sa.select(table)
+        wanted = wanted.order_by(t.updated_at, t.id).limit(query.limit)
+        if query.after is not None:
+            at, last = query.after
+            after = sa.or_(t.updated_at > at, sa.and_(t.updated_at == at, t.id > last))
+            wanted = wanted.where(after)
+        if query.email is not None:
+            wanted = wanted.where(t.email == query.email, _NOT_ERASED)
+        if query.updated_since is not None:
+            wanted = wanted.where(t.updated_at >= query.updated_since)
+        if query.group_id is not None:
+            inside = sa.select(customer_group_member.c.customer_id).where(
+                customer_group_member.c.group_id == query.group_id
+            )
+            wanted = wanted.where(t.id.in_(inside))
+        rows = (await self._connection.execute(wanted)).mappings().all()
+        return tuple(await self._whole(rows))
+
+    async def add_token(
+        self, digest: str, customer_id: UUID, purpose: str, now: datetime, expires_at: datetime
+    ) -> None:
+        t = customer_token.c
+        older = sa.delete(customer_token).where(t.customer_id == customer_id, t.purpose == purpose)
+        await self._connection.execute(older)
+        row = {
+            "token_sha256": digest,
+            "customer_id": customer_id,
+            "purpose": purpose,
+            "created_at": now,
+            "expires_at": expires_at,
+        }
+        await self._connection.execute(sa.insert(customer_token), [row])
+
+    async def take_token(self, digest: str, purpose: str, now: datetime) -> UUID | None:
+        t = customer_token.c
+        taken = (
+            sa.delete(customer_token)
+            .where(t.token_sha256 == digest, t.purpose == purpose, t.expires_at > now)
+            .returning(t.customer_id)
+        )
+        found: UUID | None = (await self._connection.execute(taken)).scalar_one_or_none()
+        return found
+
+    async def forget_tokens(self, before: datetime) -> int:
+        late = sa.delete(customer_token).where(customer_token.c.expires_at < before)
+        return (await self._connection.execute(late)).rowcount
 
     async def _one(self, statement: sa.Select[Any]) -> Stored[Customer] | None:
         found = await self._whole((await self._connection.execute(statement)).mappings().all())
