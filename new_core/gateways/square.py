@@ -31,7 +31,7 @@ from new_core.domain.gateway import (
 )
 from new_core.domain.payment import CaptureMode
 from new_core.errors import GatewayUnavailable, WebhookRefused
-from new_core.gateways.wire import chosen, parsed, reach_of, searched_from, uuid_in
+from new_core.gateways.wire import chosen, own_connections, parsed, reach_of, searched_from, uuid_in
 
 _VERSION = "2025-01-23"
 _REFUND = "refund "
@@ -221,7 +221,9 @@ class SquareGateway:
         query: dict[str, str] | None = None,
     ) -> _Answer:
         if self._session is None:
-            self._session = aiohttp.ClientSession(timeout=self._timeout)
+            self._session = aiohttp.ClientSession(
+                timeout=self._timeout, connector=own_connections()
+            )
         headers = {"authorization": f"Bearer {self._token}", "square-version": _VERSION}
         url = self._api_base + path
         try:

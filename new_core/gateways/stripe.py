@@ -28,7 +28,7 @@ from new_core.domain.gateway import (
 )
 from new_core.domain.payment import CaptureMode
 from new_core.errors import GatewayUnavailable, WebhookRefused
-from new_core.gateways.wire import chosen, parsed, reach_of, searched_from, uuid_in
+from new_core.gateways.wire import chosen, own_connections, parsed, reach_of, searched_from, uuid_in
 
 _ATTEMPT, _MOVE = "attempt_id", "move_id"
 _KEPT = ("id", "status", "amount", "amount_received", "currency", "created", "cancellation_reason")
@@ -77,15 +77,25 @@ class StripeGateway:
         """
         # It would tell Stripe of this machine, and write a file in the home folder.
         stripe.enable_telemetry = False
-        self._http = stripe.AIOHTTPClient(timeout=aiohttp.ClientTimeout(total=timeout_s))
-        self._api = stripe.StripeClient(
-            secret_key,
-            http_client=self._http,
-            base_addresses={"api": api_base},
-            # A retry inside the library would rest on idempotency keys alone.
-            max_network_retries=0,
-        ).v1
+        self._secret_key = secret_key
         self._webhook_secret = webhook_secret
+        self._api_base = api_base
+        self._timeout = aiohttp.ClientTimeout(total=timeout_s)
+        self._http: stripe.AIOHTTPClient | None = None
+        self._client: stripe.StripeClient | None = None
+
+    @property
+    def _api(self) -> Any:
+        if self._client is None:
+            self._http = stripe.AIOHTTPClient(timeout=self._timeout, connector=own_connections())
+            self._client = stripe.StripeClient(
+                self._secret_key,
+                http_client=self._http,
+                base_addresses={"api": self._api_base},
+                # A retry inside the library would rest on idempotency keys alone.
+                max_network_retries=0,
+            )
+        return self._client.v1
 
     async def authorise(self, charge: Charge) -> Charged:
         params: dict[str, Any] = {
@@ -101,7 +111,7 @@ class StripeGateway:
             params["return_url"] = charge.return_url
         options: Any = {"idempotency_key": str(charge.attempt_id)}
         try:
-            made = await self._api.payment_intents.create_async(params, options)  # type: ignore[arg-type]
+            made = await self._api.payment_intents.create_async(params, options)
             return Charged(Reach.ANSWERED, _book(_dict(made), []))
         except stripe.CardError as exc:
             return Charged(Reach.ANSWERED, _declined(exc))
@@ -221,7 +231,8 @@ class StripeGateway:
         return _note(parsed(body))
 
     async def close(self) -> None:
-        await self._http.close_async()  # type: ignore[no-untyped-call]  # as the library is
+        if self._http is not None:
+            await self._http.close_async()  # type: ignore[no-untyped-call]  # as the library is
 
 
 def _dict(found: Any) -> dict[str, Any]:

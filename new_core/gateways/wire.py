@@ -25,6 +25,16 @@ def reach_of(error: BaseException | None) -> Reach:
     return Reach.NOT_SENT if isinstance(error, before) else Reach.NO_ANSWER
 
 
+def own_connections() -> aiohttp.TCPConnector:
+    """Connections that carry one call each. Needs a running loop.
+
+    1. A connection is kept open, 2. the gateway closes it, 3. our call is written into it and
+    breaks. Nobody could tell whether that charged, and the shopper would wait for the recovery;
+    a connection that cannot be made tells that nothing was sent.
+    """
+    return aiohttp.TCPConnector(force_close=True)
+
+
 def uuid_in(text: object) -> UUID | None:
     """The id that a gateway kept for us; None when this is none."""
     try:
