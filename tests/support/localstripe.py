@@ -19,11 +19,7 @@ from tests.support.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 
 KEY, WEBHOOK_SECRET = "sk_test_loopback", "whsec_loopback"
-VISA, DECLINED, CHARGE_FAILS = (
-    "pm_card_visa",
-    "pm_card_visa_chargeDeclined",
-    "pm_card_chargeCustomerFail",
-)
+VISA, DECLINED = "pm_card_visa", "pm_card_chargeCustomerFail"
 
 
 def just_now() -> datetime:

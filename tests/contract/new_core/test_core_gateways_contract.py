@@ -219,7 +219,7 @@ async def test_refunds_are_listed_by_our_ids(lab: Lab) -> None:
 
 @real
 async def test_a_card_that_is_declined_is_declined_for_good(lab: Lab) -> None:
-    made = charge(lab, CaptureMode.NOW, lab.bad)
+    made = charge(lab, token=lab.bad)
 
     book = await charged(lab, made)
 
