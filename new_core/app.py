@@ -51,7 +51,7 @@ from new_core.storage.ids import new_id
 MODULES: Mapping[str, Module] = {
     "catalog": Module(catalog.routes),
     "search": Module(search.routes, search.workers),
-    "pricing": Module(pricing.routes),
+    "pricing": Module(pricing.routes, pricing.workers),
     "promotions": Module(promotions.routes, promotions.workers),
     "tax": Module(tax.routes),
     "inventory": Module(inventory.routes, inventory.workers),

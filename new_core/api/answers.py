@@ -31,10 +31,10 @@ def answer(request: Request, body: BaseModel, *, next_page: str | None = None) -
     return Response(content, headers=headers, media_type="application/json")
 
 
-def changed(body: BaseModel) -> Response:
+def changed(body: BaseModel, *, status: int = 200) -> Response:
     """The body after a write, with the tag that a GET of it has."""
     content, tag = _tagged(body)
-    return Response(content, headers={"etag": tag}, media_type="application/json")
+    return Response(content, status, headers={"etag": tag}, media_type="application/json")
 
 
 def is_expected(if_match: str | None, body: BaseModel) -> bool:

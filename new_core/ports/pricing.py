@@ -83,8 +83,12 @@ class PricingStore(Protocol):
         """Contracts of an account, or of all, ascending by id."""
         ...
 
-    async def contract(self, contract_id: UUID) -> Stored[PriceContract] | None:
-        """A contract, locked until this transaction ends; None when there is none."""
+    async def contract(
+        self, contract_id: UUID, *, lock: bool = False
+    ) -> Stored[PriceContract] | None:
+        """A contract; None when there is none. `lock` keeps others from changing it until this
+        transaction ends.
+        """
         ...
 
     async def beginning(self, at: datetime, limit: int) -> tuple[PriceList, ...]:

@@ -87,6 +87,8 @@ class PromotionStore(Protocol):
         """Delete an order's uses, and count them down; gives them."""
         ...
 
-    async def to_tell(self, at: datetime, limit: int) -> tuple[Promotion, ...]:
-        """Promotions whose start or end has come and was not told, claimed for whoever does."""
+    async def to_tell(self, at: datetime, limit: int) -> tuple[tuple[Promotion, str], ...]:
+        """Promotions that "started" or "ended" and of which nobody told, claimed for whoever
+        does.
+        """
         ...

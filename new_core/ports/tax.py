@@ -29,8 +29,10 @@ class TaxStore(Protocol):
         """All rules of a country and its regions, whenever they hold."""
         ...
 
-    async def rule(self, rule_id: UUID) -> Stored[TaxRule] | None:
-        """A rule, locked until this transaction ends; None when there is none."""
+    async def rule(self, rule_id: UUID, *, lock: bool = False) -> Stored[TaxRule] | None:
+        """A rule; None when there is none. `lock` keeps others from changing it until this
+        transaction ends.
+        """
         ...
 
     async def rule_page(

@@ -136,9 +136,13 @@ class SqlPricing:
         rows = (await self._connection.execute(statement)).mappings()
         return tuple(_contract(row) for row in rows)
 
-    async def contract(self, contract_id: UUID) -> Stored[PriceContract] | None:
+    async def contract(
+        self, contract_id: UUID, *, lock: bool = False
+    ) -> Stored[PriceContract] | None:
         statement = sa.select(t.price_contract).where(t.price_contract.c.id == contract_id)
-        result = await self._connection.execute(statement.with_for_update())
+        if lock:
+            statement = statement.with_for_update()
+        result = await self._connection.execute(statement)
         row = result.mappings().one_or_none()
         return _contract(row) if row else None
 

@@ -97,6 +97,14 @@ class SqlPromotions:
         use = await self.use_of(promotion.id)
         counted = {"used": use.used, "spent_minor": use.spent_minor}
         await upsert(self._connection, _P, [{**_row(promotion), **counted}], now)
+        # One that is to be had again starts again.
+        again = sa.update(_P).where(
+            _P.c.id == promotion.id,
+            _P.c.told == "ended",
+            _P.c.status == PromotionStatus.ACTIVE.value,
+            sa.or_(_P.c.ends_at.is_(None), _P.c.ends_at > now),
+        )
+        await self._connection.execute(again.values(told="nothing"))
 
     async def delete(self, promotion_id: UUID) -> None:
         await self._connection.execute(sa.delete(_C).where(_C.c.promotion_id == promotion_id))
@@ -173,7 +181,7 @@ class SqlPromotions:
                 await self._connection.execute(down)
         return tuple(usages)
 
-    async def to_tell(self, at: datetime, limit: int) -> tuple[Promotion, ...]:
+    async def to_tell(self, at: datetime, limit: int) -> tuple[tuple[Promotion, str], ...]:
         begun = sa.and_(
             _P.c.told == "nothing",
             _P.c.status == PromotionStatus.ACTIVE.value,
@@ -197,7 +205,8 @@ class SqlPromotions:
             .returning(*_P.c)
         )
         rows = (await self._connection.execute(claim)).mappings().all()
-        return tuple(sorted(map(_promotion, rows), key=lambda one: one.id))
+        found = ((_promotion(row), row["told"]) for row in rows)
+        return tuple(sorted(found, key=lambda pair: pair[0].id))
 
     def _insert(self, table: sa.Table) -> Any:
         on_sqlite = self._connection.dialect.name == "sqlite"

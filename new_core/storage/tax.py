@@ -52,8 +52,10 @@ class SqlTax:
         rows = (await self._connection.execute(statement)).mappings()
         return tuple(_rule(row) for row in rows)
 
-    async def rule(self, rule_id: UUID) -> Stored[TaxRule] | None:
-        statement = sa.select(_RULE).where(_RULE.c.id == rule_id).with_for_update()
+    async def rule(self, rule_id: UUID, *, lock: bool = False) -> Stored[TaxRule] | None:
+        statement = sa.select(_RULE).where(_RULE.c.id == rule_id)
+        if lock:
+            statement = statement.with_for_update()
         row = (await self._connection.execute(statement)).mappings().one_or_none()
         return Stored(_rule(row), row["version"], row["updated_at"]) if row else None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -22,16 +21,9 @@ pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]
 ANYBODY = Buyer("CAD")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'core.sqlite3'}"
-    return str(request.getfixturevalue("postgres_url"))
-
-
 @pytest.fixture
-async def shop(url: str) -> AsyncIterator[SqlDatabase]:
-    async with priced_shop(url, [1_000_000, 19_990_000, None, 3_250]) as database:
+async def shop(core_url: str) -> AsyncIterator[SqlDatabase]:
+    async with priced_shop(core_url, [1_000_000, 19_990_000, None, 3_250]) as database:
         yield database
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -28,16 +27,9 @@ DOING = Doing(system("test"), NOW, new_id)
 FIRST, SECOND = UUID(int=0xF1), UUID(int=0xF2)
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'core.sqlite3'}"
-    return str(request.getfixturevalue("postgres_url"))
-
-
 @pytest.fixture
-async def shop(url: str) -> AsyncIterator[SqlDatabase]:
-    async with priced_shop(url, [10_000_000]) as database:
+async def shop(core_url: str) -> AsyncIterator[SqlDatabase]:
+    async with priced_shop(core_url, [10_000_000]) as database:
         yield database
 
 
