@@ -29,7 +29,7 @@ from new_core.storage import SqlDatabase, make_engine
 from new_core.storage.ids import new_id
 from tests.support.asgi import Answered
 from tests.support.cart_client import Door, Shopper
-from tests.support.cart_shop import sku, stock_shop
+from tests.support.cart_shop import sku, stock_shop, variant_id
 from tests.support.core import SetClock, core_database
 from tests.support.paying import PlayedGateway
 
@@ -171,3 +171,17 @@ async def recovered(shop: Shop) -> None:
     shop.clock.forward(minutes=10)
     while await recover(shop.till):
         pass
+
+
+async def set_stock(url: str, number: int, units: int) -> None:
+    """So many units of a thing lie there."""
+    engine = make_engine(url, pool_size=1)
+    statement = sa.text("UPDATE stock_level SET on_hand = :units WHERE variant_id = :id")
+    try:
+        async with engine.begin() as connection:
+            await connection.execute(
+                statement.bindparams(sa.bindparam("id", type_=sa.Uuid())),
+                {"units": units, "id": variant_id(number)},
+            )
+    finally:
+        await engine.dispose()
