@@ -163,13 +163,18 @@ def _refusals(moves: Sequence[Move], shelves: Mapping[UUID, Shelf]) -> tuple[Det
     """Why moves cannot be made, looked at in their order, each after those before it."""
     there = {one: shelf.on_hand for one, shelf in shelves.items()}
     found: list[Detail] = []
+    line = -1
     for index, move in enumerate(moves):
+        line += move.kind is not MovementKind.TRANSFER_IN
         units, shelf = there[move.stock_id], shelves[move.stock_id]
-        if units is None:
+        leaves = move.kind is MovementKind.TRANSFER_OUT
+        if leaves and shelves[moves[index + 1].stock_id].variant_id != shelf.variant_id:
+            problem, code = "the other level is of another variant", "other_variant"
+        elif units is None:
             problem, code = "nobody counts this shelf; count it first", "not_counted"
         elif move.units < 0 and units + move.units < 0:
             problem, code = f"{units} are on the shelf", "not_on_hand"
-        elif move.kind is MovementKind.TRANSFER_OUT and units + move.units < shelf.reserved:
+        elif leaves and units + move.units < shelf.reserved:
             free = max(0, units - shelf.reserved)
             problem, code = f"{free} are not promised to anybody", "promised"
         elif units + move.units > MOST_UNITS:
@@ -178,7 +183,7 @@ def _refusals(moves: Sequence[Move], shelves: Mapping[UUID, Shelf]) -> tuple[Det
             there[move.stock_id] = units + move.units
             continue
         meta = {"stock_id": str(move.stock_id), "units": move.units, "on_hand": units}
-        found.append(Detail(f"/lines/{index}", code, problem, meta))
+        found.append(Detail(f"/lines/{line}", code, problem, meta))
     return tuple(found)
 
 

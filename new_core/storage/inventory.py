@@ -255,6 +255,8 @@ def _imported(level: StockLevel, before: Row | None) -> dict[str, Any]:
         limit = before["backorder_limit"]
     row["reserved"] = elsewhere + own if level.reserved is not None or own else None
     row["reserved_elsewhere"] = elsewhere
+    # As it is: the row that is to be inserted is checked even where it only overwrites.
+    row["backorder_limit"] = limit
     short = elsewhere + own - limit - level.on_hand if level.on_hand is not None else 0
     row["shortfall"] = max(0, short)
     return row

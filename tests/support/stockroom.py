@@ -30,7 +30,7 @@ THEN = datetime(2026, 1, 1, tzinfo=UTC)
 CLERK = Actor(ActorKind.STAFF, "clerk")
 TRACKED, UNTRACKED = UUID(int=1), UUID(int=2)
 
-_BOOKS_OFF = """
+BOOKS_OFF = """
 SELECT s.id FROM stock_level AS s
 LEFT JOIN (
     SELECT stock_level_id, sum(qty_on_hand) AS on_hand, sum(qty_reserved) AS reserved
@@ -153,7 +153,7 @@ async def tell(url: str, sql: str, **parameters: Any) -> None:
 
 async def books_off(url: str) -> list[Any]:
     """Levels that are not the sum of their movements, or promise what no reservation says."""
-    return [row[0] for row in await ask(url, _BOOKS_OFF)]
+    return [row[0] for row in await ask(url, BOOKS_OFF)]
 
 
 async def oversold(url: str) -> list[Any]:

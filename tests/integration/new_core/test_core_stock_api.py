@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
 import pytest
 from fastapi import FastAPI
@@ -103,14 +104,16 @@ async def test_a_transfer_takes_only_what_nobody_was_promised(core_url: str, app
         await reserve(uow, order(1), [Want(variant(A), 3)], doing(), expires_at=None)
         await uow.commit()
 
-    def moving(units: int) -> dict[str, Any]:
-        there = {"from_stock_id": str(level(A)), "to_stock_id": str(level(A, 1)), "units": units}
+    def moving(units: int, to: UUID) -> dict[str, Any]:
+        there = {"from_stock_id": str(level(A)), "to_stock_id": str(to), "units": units}
         return {"lines": [there]}
 
-    refused = await send(app, "POST", "/stock-transfers", moving(3))
-    made = await send(app, "POST", "/stock-transfers", moving(2))
+    other = await send(app, "POST", "/stock-transfers", moving(1, level(B)))
+    refused = await send(app, "POST", "/stock-transfers", moving(3, level(A, 1)))
+    made = await send(app, "POST", "/stock-transfers", moving(2, level(A, 1)))
 
     assert (refused.status, refused.json()["errors"][0]["code"]) == (409, "promised")
+    assert other.json()["errors"][0]["code"] == "other_variant"
     assert [one["on_hand"] for one in made.json()["data"]] == [3, 2]
     kinds = await ask(core_url, "SELECT kind FROM stock_movement ORDER BY seq DESC LIMIT 2")
     assert sorted(kinds) == [("transfer_in",), ("transfer_out",)]
