@@ -166,12 +166,15 @@ class PageWriter:
         products: Sequence[ProductRecord],
         supplies: Collection[Supply],
     ) -> int:
-        """Remove stock records that the legacy dropped; those born in the core stay."""
+        """Remove stock records that the legacy dropped; those born in the core stay. What the
+        core promised units of is kept, empty, for the orders that point at it.
+        """
         stored = await uow.stock.lines([one.product.id for one in products])
         there = {line.level.value.id for lines in stored.values() for line in lines}
         gone = there - {one.level.id for one in supplies}
         ours = set(await uow.refs.external(self._system, gone)) if gone else set[UUID]()
-        await uow.catalog.delete("stock_level", ours)
+        promised = await uow.stock.retire(ours, self._now)
+        await uow.catalog.delete("stock_level", ours - promised)
         await uow.refs.bury(self._system, ours, self._now)
         return len(ours)
 

@@ -153,6 +153,12 @@ class StockStore(Protocol):
         """Forget a warehouse in which nothing was ever stocked; False when something was."""
         ...
 
+    async def retire(self, ids: Collection[UUID], now: datetime) -> frozenset[UUID]:
+        """Of these levels, stop counting those that ever were promised to somebody, and give
+        them: what orders point at is not deleted, and nothing more is promised from it.
+        """
+        ...
+
     async def put_warehouses(self, warehouses: Sequence[Warehouse], now: datetime) -> None:
         """Write warehouses as another system has them; sites stay."""
         ...

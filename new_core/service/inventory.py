@@ -301,13 +301,12 @@ def _without(
     supplies: Mapping[UUID, VariantSupply], units: Mapping[UUID, int]
 ) -> dict[UUID, VariantSupply]:
     """The same places with so many units, by level, not promised."""
-    return {
-        variant_id: replace(
-            one,
-            shelves=tuple(
+    found = dict(supplies)
+    for variant_id, one in supplies.items():
+        if any(shelf.stock_level_id in units for shelf in one.shelves):
+            shelves = (
                 replace(shelf, reserved=shelf.reserved - units.get(shelf.stock_level_id, 0))
                 for shelf in one.shelves
-            ),
-        )
-        for variant_id, one in supplies.items()
-    }
+            )
+            found[variant_id] = replace(one, shelves=tuple(shelves))
+    return found

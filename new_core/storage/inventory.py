@@ -42,6 +42,11 @@ _LEVELS_LOCKED = (
     .order_by(_LEVEL.variant_id, _LEVEL.warehouse_id, _LEVEL.id)
     .with_for_update(key_share=True)
 )
+_EVER_PROMISED = (
+    sa.select(t.reservation.c.stock_level_id)
+    .where(one_of(t.reservation.c.stock_level_id))
+    .distinct()
+)
 _PARENT = t.product.alias("parent")
 _TRACKED = (
     sa.select(t.variant.c.id, t.product_type.c.track_stock)
@@ -176,6 +181,14 @@ class SqlInventory(SqlStock):
             version=_LEVEL.version + 1, updated_at=now,
         )  # fmt: skip
         await self._connection.execute(statement)
+
+    async def retire(self, ids: Collection[UUID], now: datetime) -> frozenset[UUID]:
+        kept = await fetch(self._connection, _EVER_PROMISED, ids)
+        found = frozenset(row["stock_level_id"] for row in kept)
+        for line in (await self.levels(found)).values():
+            if line.level.value.on_hand is not None:
+                await self.count(line.level.value, None, IMPORT, now)
+        return found
 
     async def put_levels(self, levels: Sequence[StockLevel], now: datetime) -> None:
         """As another system has them: what it promised stands beside what is promised here."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from new_core.domain.reservation import InsufficientStock, ReservationState, Shortage, Want
 from new_core.errors import InvalidValue
@@ -237,3 +238,27 @@ async def test_a_caller_that_goes_on_after_a_refusal_leaves_true_books(
 async def test_to_want_none_is_refused(database: SqlDatabase) -> None:
     with pytest.raises(InvalidValue, match="quantity"):
         await hold(database, 1, a=0)
+
+
+async def test_400_lines_take_as_many_statements_as_one(core_url: str) -> None:
+    await stock_up(core_url, [[9] for _ in range(400)])
+    sent: list[str] = []
+
+    def count(*args: object) -> None:
+        sent.append(str(args[2]))
+
+    async with using(core_url) as database:
+        sa.event.listen(sa.Engine, "before_cursor_execute", count)
+        try:
+            for n, lines in ((1, 1), (2, 400)):
+                many = [Want(variant(one), 1) for one in range(lines)]
+                async with database.writing() as uow:
+                    await reserve(uow, order(n), many, doing(), expires_at=None)
+                    await uow.commit()
+                sent.append("end")
+        finally:
+            sa.event.remove(sa.Engine, "before_cursor_execute", count)
+
+    middle = sent.index("end")
+    assert len(sent) == 2 * middle + 2
+    assert middle <= 16
