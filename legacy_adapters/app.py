@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
+from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
 from legacy_adapters.oscar.database import OscarDatabase
-from legacy_adapters.oscar.facade.catalogue import OscarFacade
+from legacy_adapters.oscar.facade import OscarFacade, ShopTerms, writes
 from legacy_adapters.oscar.source import OscarSource
+from legacy_adapters.oscar.storage import upgrade_oscar
+from legacy_adapters.oscar.surroundings import copy_surroundings
 from legacy_adapters.ports import Progress
 from legacy_adapters.service.backfill import Backfill
 from legacy_adapters.service.report import Report
 from legacy_adapters.settings import OscarSettings
-from new_core.app import Extend, build_core
-from new_core.ports import Database
+from new_core.api.house import House
+from new_core.app import Facade, build_core
+from new_core.domain.order import NumberSeries
+from new_core.domain.order_placing import Terms
 from new_core.settings import CoreSettings
 from new_core.storage import SqlDatabase, make_engine, make_reader, upgrade
+
+_OSCAR_AT = "/facade/oscar"
+_ORDER_SECRET_LIFE = timedelta(days=30)
+_ORDER_NUMBERS = NumberSeries("core", 2_000_000_000, 2_999_999_999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,24 +46,21 @@ def build_app(settings: Settings) -> FastAPI:
     Raises:
         InvalidValue: the database URL is of no use.
     """
-    facades: dict[str, Callable[[Settings, Database], OscarFacade]] = {"oscar": _oscar}
-
-    def mount(name: str) -> Extend:
-        def extend(app: FastAPI, database: Database) -> None:
-            app.mount(f"/facade/{name}", facades[name](settings, database))
-
-        return extend
-
-    return build_core(settings.core, extensions=tuple(mount(name) for name in facades))
+    return build_core(settings.core, facades=(_oscar(settings.oscar),))
 
 
-def _oscar(settings: Settings, database: Database) -> OscarFacade:
-    return OscarFacade(
-        database,
-        utc_now,
-        zone=ZoneInfo(settings.oscar.time_zone),
-        media_url=settings.oscar.media_url,
-    )
+def _oscar(settings: OscarSettings) -> Facade:
+    def make(house: House) -> tuple[ASGIApp, Sequence[BaseRoute]]:
+        terms = ShopTerms(
+            house=house,
+            zone=ZoneInfo(settings.time_zone),
+            media_url=settings.media_url,
+            currency=settings.currency,
+            checkout=Terms(_ORDER_SECRET_LIFE, _ORDER_NUMBERS),
+        )
+        return OscarFacade(terms), writes(_OSCAR_AT)
+
+    return Facade(_OSCAR_AT, make, upgrade_oscar)
 
 
 async def run_backfill(
@@ -70,8 +77,11 @@ async def run_backfill(
         oscar = OscarDatabase(legacy_url)
         try:
             await upgrade(engine)
+            await upgrade_oscar(engine)
             backfill = Backfill(OscarSource(oscar), database, utc_now, progress, page_size)
-            return await backfill.run(restart=restart)
+            report = await backfill.run(restart=restart)
+            await copy_surroundings(oscar, database, OscarSettings().currency, utc_now())
+            return report
         finally:
             await oscar.close()
     finally:

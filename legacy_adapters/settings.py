@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from new_core.domain.currency import CURRENCIES
+
 
 class OscarSettings(BaseSettings):
     """What an oscar shop has in its settings file and not in its database.
@@ -15,12 +17,15 @@ class OscarSettings(BaseSettings):
         media_url: MEDIA_URL of the shop (BANYAN_OSCAR_MEDIA_URL).
         time_zone: TIME_ZONE of the shop, in which its API shows times
             (BANYAN_OSCAR_TIME_ZONE).
+        currency: OSCAR_DEFAULT_CURRENCY of the shop, in which baskets are
+            (BANYAN_OSCAR_CURRENCY).
     """
 
     model_config = SettingsConfigDict(env_prefix="BANYAN_OSCAR_", extra="ignore")
 
     media_url: str = "/media/"
     time_zone: str = "UTC"
+    currency: str = "GBP"
 
     @field_validator("time_zone")
     @classmethod
@@ -30,6 +35,13 @@ class OscarSettings(BaseSettings):
         except (ZoneInfoNotFoundError, ValueError) as exc:
             raise ValueError(f"{name!r} is not a time zone, e.g. Europe/London") from exc
         return name
+
+    @field_validator("currency")
+    @classmethod
+    def _money(cls, code: str) -> str:
+        if code not in CURRENCIES:
+            raise ValueError(f"{code!r} is not an ISO 4217 code, e.g. GBP")
+        return code
 
     @field_validator("media_url")
     @classmethod

@@ -15,6 +15,7 @@ from typing_extensions import override
 from uvicorn.supervisors import Multiprocess
 
 from legacy_adapters.app import Settings, build_app
+from legacy_adapters.oscar.storage import upgrade_oscar
 from new_core.settings import CoreSettings
 from new_core.storage import make_engine, upgrade
 
@@ -69,6 +70,7 @@ async def _migrate(settings: CoreSettings) -> None:
     engine = make_engine(settings.database, busy_timeout_s=settings.busy_timeout_s, pool_size=1)
     try:
         await upgrade(engine)
+        await upgrade_oscar(engine)
     finally:
         await engine.dispose()
 

@@ -1,1 +1,13 @@
-"""Oscar's API on the core's services."""
+"""Oscar's API on the core's services.
+
+facade = OscarFacade(terms)
+app.mount("/facade/oscar", facade)
+"""
+
+from __future__ import annotations
+
+from legacy_adapters.oscar.facade.application import OscarFacade
+from legacy_adapters.oscar.facade.views import writes
+from legacy_adapters.oscar.facade.visit import ShopTerms
+
+__all__ = ["OscarFacade", "ShopTerms", "writes"]

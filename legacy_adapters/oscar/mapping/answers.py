@@ -137,7 +137,7 @@ def _common(
         "product_class": None if is_child else detail.type.code,
         "price": links.product(key, "price"),
         "availability": links.product(key, "availability"),
-        "options": [_option(shop, one) for one in detail.options if one.id in shop.keys],
+        "options": [option(shop, one) for one in detail.options if one.id in shop.keys],
     }
 
 
@@ -163,15 +163,16 @@ def _images(shop: Shop, assets: tuple[Asset, ...]) -> list[Json]:
     ]
 
 
-def _option(shop: Shop, option: Option) -> Json:
+def option(shop: Shop, one: Option) -> Json:
+    """What a shopper may say about goods."""
     return {
-        "url": shop.links.option(shop.keys[option.id]),
-        "code": option.code,
-        "name": option.name,
-        "type": option.kind,
-        "required": option.required,
-        "help_text": option.help_text,
-        "order": option.rank,
+        "url": shop.links.option(shop.keys[one.id]),
+        "code": one.code,
+        "name": one.name,
+        "type": one.kind,
+        "required": one.required,
+        "help_text": one.help_text,
+        "order": one.rank,
         "option_group": None,
     }
 

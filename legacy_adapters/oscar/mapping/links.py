@@ -43,6 +43,38 @@ class Links:
         """A basket option."""
         return self._api(f"options/{key}/")
 
+    def country(self, code: str) -> str:
+        """A country."""
+        return self._api(f"countries/{code}/")
+
+    def basket(self, key: str, part: str = "") -> str:
+        """A basket, or its lines."""
+        return self._api(f"baskets/{key}/{part}/" if part else f"baskets/{key}/")
+
+    def basket_line(self, basket_key: str, key: str) -> str:
+        """A line of a basket."""
+        return self._api(f"baskets/{basket_key}/lines/{key}/")
+
+    def order(self, key: str, part: str = "") -> str:
+        """An order, or its lines."""
+        return self._api(f"orders/{key}/{part}/" if part else f"orders/{key}/")
+
+    def order_line(self, key: str) -> str:
+        """A line of an order."""
+        return self._api(f"orderlines/{key}/")
+
+    def user(self, key: str) -> str:
+        """A customer."""
+        return self._api(f"users/{key}/")
+
+    def user_address(self, key: str) -> str:
+        """An address of a customer's book."""
+        return self._api(f"useraddresses/{key}/")
+
+    def named(self, path: str) -> str:
+        """A path below the API's root, e.g. "basket/"."""
+        return self._api(path)
+
     def media(self, name: str) -> str:
         """A file of the media folder."""
         path = quote(name.replace("\\", "/"), safe="/~!*()'").lstrip("/")

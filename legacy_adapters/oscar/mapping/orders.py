@@ -1,0 +1,154 @@
+"""The core's orders as oscar's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+from legacy_adapters.oscar.mapping.addresses import Printed
+from legacy_adapters.oscar.mapping.answers import Shop
+from legacy_adapters.oscar.mapping.baskets import Sums, Voucher, money, voucher
+from new_core.domain.address import PostalAddress
+from new_core.domain.order import Order, OrderLine, OrderStatus
+from new_core.domain.totals import DiscountKind
+
+Json = dict[str, Any]
+
+STATUSES: Mapping[OrderStatus, str] = {
+    OrderStatus.DRAFT: "Pending",
+    OrderStatus.PENDING_APPROVAL: "Pending",
+    OrderStatus.PENDING_PAYMENT: "Pending",
+    OrderStatus.PLACED: "Pending",
+    OrderStatus.PROCESSING: "Being processed",
+    OrderStatus.ON_HOLD: "Being processed",
+    OrderStatus.COMPLETED: "Complete",
+    OrderStatus.CANCELLED: "Cancelled",
+}
+"""What the shop's pipeline calls each of the core's states."""
+
+_PAYMENT_URL = (
+    "You need to implement a view named 'api-payment' which redirects to the payment provider "
+    "and sets up the callbacks."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An order, as far as oscar shows it.
+
+    Attributes:
+        country_names: printed names by code.
+        vouchers: by code in upper case.
+        was_read: whether it comes from the shop's books, and was not placed just now.
+        bill_to: the billing address that the client sent; the core bills the shipping address
+            where none was, and oscar nobody.
+    """
+
+    order: Order
+    country_names: Mapping[str, str]
+    vouchers: Mapping[str, Voucher]
+    was_read: bool
+    bill_to: PostalAddress | None
+
+
+def order(shop: Shop, shown: Shown) -> Json:
+    """An order."""
+    one, links = shown.order, shop.links
+    key, currency = shop.keys[one.id], one.buyer.currency
+    owner, shipping = one.buyer.customer_id, one.shipping
+    net = sum(line.net_minor for line in one.lines) + (shipping.net_minor if shipping else 0)
+    return {
+        "number": one.number,
+        "basket": links.basket(shop.keys[one.cart_id]),
+        "url": links.order(key),
+        "lines": links.order(key, "lines"),
+        "owner": None if owner is None else links.user(shop.keys[owner]),
+        "billing_address": _printed(shop, shown, shown.bill_to, is_billing=True),
+        "currency": currency,
+        "total_incl_tax": money(one.total_minor, currency),
+        "total_excl_tax": money(net, currency),
+        "shipping_incl_tax": money(shipping.gross_minor if shipping else 0, currency),
+        "shipping_excl_tax": money(shipping.net_minor if shipping else 0, currency),
+        "shipping_address": _printed(shop, shown, one.shipping_address),
+        "shipping_method": shipping.name if shipping else "No shipping required",
+        "shipping_code": shipping.code if shipping else "no-shipping-required",
+        "status": STATUSES[one.status],
+        "email": one.email,
+        "date_placed": shop.moment(one.placed_at or one.created_at),
+        "payment_url": _PAYMENT_URL,
+        "offer_discounts": [
+            {"description": each.name, "name": each.name, "amount": money(each.minor, currency)}
+            for each in one.discounts
+            if not each.coupon and each.kind is not DiscountKind.SHIPPING
+        ],
+        "voucher_discounts": [
+            {
+                "description": each.coupon.upper(),
+                "name": each.name,
+                "amount": money(each.minor, currency),
+                "voucher": voucher(shop, shown.vouchers[each.coupon.upper()]),
+            }
+            for each in one.discounts
+            if each.coupon.upper() in shown.vouchers and each.kind is not DiscountKind.SHIPPING
+        ],
+        "surcharges": [],
+    }
+
+
+def _printed(
+    shop: Shop, shown: Shown, address: PostalAddress | None, *, is_billing: bool = False
+) -> Json | None:
+    if address is None:
+        return None
+    # An order has one address of each kind, so its own number tells them apart as well.
+    number = shop.number(shown.order.id)
+    name = shown.country_names.get(address.country, address.country)
+    printed = Printed(address, number, name, shown.was_read)
+    return printed.billing(shop.links) if is_billing else printed.shipping(shop.links)
+
+
+def line(shop: Shop, of: Order, one: OrderLine, stock_level_id: UUID | None) -> Json:
+    """A line of an order."""
+    links, currency = shop.links, of.buyer.currency
+    sums = Sums.of([one], tax_included=of.tax_included)
+    product = shop.keys.get(one.product_id)
+    level = shop.keys.get(stock_level_id) if stock_level_id is not None else None
+    known = product is not None and level is not None
+    return {
+        "attributes": [],
+        "url": links.order_line(shop.keys[one.id]),
+        "product": links.product(product) if product is not None else None,
+        "stockrecord": links.stock_record(str(product), str(level)) if known else None,
+        "quantity": one.quantity,
+        "price_currency": currency,
+        "price_excl_tax": money(sums.net, currency),
+        "price_incl_tax": money(sums.gross, currency),
+        "price_incl_tax_excl_discounts": money(sums.gross_before, currency),
+        "price_excl_tax_excl_discounts": money(sums.net_before, currency),
+        "order": links.order(shop.keys[of.id]),
+    }
+
+
+def python_price(currency: str, net_minor: int, gross_minor: int) -> str:
+    """A price as oscar's messages have it."""
+    net, gross = Decimal(money(net_minor, currency)), Decimal(money(gross_minor, currency))
+    return _price(currency, net, gross)
+
+
+def sent_price(sent: Mapping[str, Any]) -> str:
+    """The same of a price that a client sent: the tax may be left out, or told instead of the
+    price with it.
+    """
+    net = sent["excl_tax"]
+    gross = sent["incl_tax"]
+    if gross is None:
+        gross = net + (sent["tax"] if sent["tax"] is not None else Decimal(0))
+    return _price(sent["currency"], net, gross)
+
+
+def _price(currency: str, net: Decimal, gross: Decimal) -> str:
+    values = f"excl_tax={net!r}, incl_tax={gross!r}, tax={gross - net!r}"
+    return f"Price(currency={currency!r}, {values})"
