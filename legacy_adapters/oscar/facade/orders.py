@@ -14,7 +14,7 @@ from new_core.domain.order import Order
 from new_core.domain.stock import sold_from
 from new_core.ports import OrderQuery, UnitOfWork
 
-ORDER, ORDER_LINE = "order", "order_line"
+ORDER, ORDER_LINE, ADDRESS = "order", "order_line", "order_address"
 _MOST = 200
 
 
@@ -72,6 +72,7 @@ async def give_numbers(uow: UnitOfWork, visit: Visit, order: Order) -> None:
     numbers = SqlNumbers(uow)
     await numbers.give(carts.BASKET, [order.cart_id], visit.at)
     await numbers.give(ORDER, [order.id], visit.at)
+    await numbers.give(ADDRESS, mapping.address_ids(order), visit.at)
     await numbers.give(ORDER_LINE, [one.id for one in order.lines], visit.at)
     if order.buyer.customer_id is not None:
         await numbers.give(carts.USER, [order.buyer.customer_id], visit.at)
@@ -93,7 +94,8 @@ async def _mine(uow: UnitOfWork, visit: Visit, number: str) -> Order | None:
 def _ids(orders: Iterable[Order]) -> list[UUID]:
     found = []
     for one in orders:
-        found += [one.id, one.cart_id, *(line.id for line in one.lines)]
+        found += [one.id, one.cart_id, *mapping.address_ids(one)]
+        found += [line.id for line in one.lines]
         if one.buyer.customer_id is not None:
             found.append(one.buyer.customer_id)
     return found

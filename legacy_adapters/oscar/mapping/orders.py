@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from legacy_adapters.oscar.mapping.addresses import Printed
 from legacy_adapters.oscar.mapping.answers import Shop
@@ -98,13 +98,18 @@ def order(shop: Shop, shown: Shown) -> Json:
     }
 
 
+def address_ids(one: Order) -> tuple[UUID, UUID]:
+    """Ids of where an order's goods and its bill go: things of their own in oscar."""
+    return uuid5(one.id, "shipping_address"), uuid5(one.id, "billing_address")
+
+
 def _printed(
     shop: Shop, shown: Shown, address: PostalAddress | None, *, is_billing: bool = False
 ) -> Json | None:
     if address is None:
         return None
-    # An order has one address of each kind, so its own number tells them apart as well.
-    number = shop.number(shown.order.id)
+    ship_to, bill_to = address_ids(shown.order)
+    number = shop.number(bill_to if is_billing else ship_to)
     name = shown.country_names.get(address.country, address.country)
     printed = Printed(address, number, name, shown.was_read)
     return printed.billing(shop.links) if is_billing else printed.shipping(shop.links)

@@ -149,24 +149,22 @@ def sessions_have_names(client: Client) -> None:
         client.cookies.clear()
         client.ask(label, "GET", "basket/", headers={"Session-Id": session})
     client.cookies.clear()
+    same = f"SID:ANON:shop.example:{client.tag}-same"
     # Groups of hexadecimal digits at the end do not count.
-    client.ask("one", "GET", "basket/", headers={"Session-Id": f"{_SAME}-1"})
+    client.ask("one", "GET", "basket/", headers={"Session-Id": f"{same}-1"})
     client.cookies.clear()
     book = f"{client.api}products/{BOOK}/"
     client.ask(
         "two", "POST", "basket/add-product/", {"url": book, "quantity": 1},
-        headers={"Session-Id": f"{_SAME}-2"},
+        headers={"Session-Id": f"{same}-2"},
     )  # fmt: skip
     client.cookies.clear()
-    client.ask("one again", "GET", "basket/", headers={"Session-Id": f"{_SAME}-1:fe"})
+    client.ask("one again", "GET", "basket/", headers={"Session-Id": f"{same}-1:fe"})
     client.cookies.clear()
-    client.ask("catalogue", "GET", "countries/GB/", headers={"Session-Id": _SAME})
+    client.ask("catalogue", "GET", "countries/GB/", headers={"Session-Id": same})
     client.ask("countries", "GET", "countries/")
     client.ask("no such country", "GET", "countries/XX/")
     client.ask("options", "GET", "options/")
-
-
-_SAME = "SID:ANON:shop.example:the-same-one"
 
 
 def a_guest_with_cookies_buys(client: Client) -> None:

@@ -50,11 +50,13 @@ class Client:
     Attributes:
         session: the header Session-Id; None for one with cookies.
         strangers: address of somebody else's basket.
+        tag: what no other run of a journey has.
     """
 
     server: Server
     session: str | None = None
     strangers: str = ""
+    tag: str = ""
     cookies: dict[str, str] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
 

@@ -67,8 +67,9 @@ def core(
 def test_a_client_written_for_oscar_cannot_tell(oscar: Server, core: Server, name: str) -> None:
     journey, names_its_session = JOURNEYS[name]
     session = f"SID:ANON:shop.example:{core.port}_{name}" if names_its_session else None
-    theirs = Client(oscar, session, stranger(oscar, f"{core.port}_{name}"))
-    ours = Client(core, session, stranger(core, f"{core.port}_{name}"))
+    tag = f"{core.port}_{name}"
+    theirs = Client(oscar, session, stranger(oscar, tag), tag)
+    ours = Client(core, session, stranger(core, tag), tag)
 
     journey(theirs)
     journey(ours)
