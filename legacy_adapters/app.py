@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
@@ -20,16 +20,13 @@ from legacy_adapters.ports import Progress
 from legacy_adapters.service.backfill import Backfill
 from legacy_adapters.service.report import Report
 from legacy_adapters.settings import OscarSettings
+from new_core.api.checkout import terms_of
 from new_core.api.house import House
 from new_core.app import Facade, build_core
-from new_core.domain.order import NumberSeries
-from new_core.domain.order_placing import Terms
 from new_core.settings import CoreSettings
 from new_core.storage import SqlDatabase, make_engine, make_reader, upgrade
 
 _OSCAR_AT = "/facade/oscar"
-_ORDER_SECRET_LIFE = timedelta(days=30)
-_ORDER_NUMBERS = NumberSeries("core", 2_000_000_000, 2_999_999_999)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +53,7 @@ def _oscar(settings: OscarSettings) -> Facade:
             zone=ZoneInfo(settings.time_zone),
             media_url=settings.media_url,
             currency=settings.currency,
-            checkout=Terms(_ORDER_SECRET_LIFE, _ORDER_NUMBERS),
+            checkout=terms_of(house.settings),
         )
         return OscarFacade(terms), writes(_OSCAR_AT)
 

@@ -80,9 +80,7 @@ async def check_out(visit: Visit) -> Reply:
         f"oscar-basket:{cart.id}", "POST /api/checkout/", str(cart.id),
         hashlib.sha256(body).hexdigest(),
     )  # fmt: skip
-    complete = Complete(
-        begun.value.id, Opening(cart.id), total, PaymentMethod(), CaptureMode.LATER, Wishes()
-    )
+    complete = Complete(begun.value.id, "", total, PaymentMethod(), CaptureMode.LATER, Wishes())
     async with visit.house.database.writing() as uow:
         until, gone = visit.at + _LOCKED_FOR, visit.at + _KEPT_FOR
         try:
