@@ -9,7 +9,7 @@ PYTEST := $(BIN)/pytest
 AGAIN  := $(if $(CI),--reruns 1 -rR,)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test setup check fix lint types contracts routes unit it e2e compiled soak bench conformance clean ci
+.PHONY: help demo test setup check fix lint types contracts routes unit it e2e compiled soak bench bench-core conformance clean ci
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ soak: $(VENV)/.dev system compiled ## flips under fire, kills, recall; shoppers 
 bench: $(VENV)/.bench ## CPU per request of the data plane beside nginx, HAProxy and Envoy
 	@$(BIN)/python tests/support/system_tools.py --bench
 	@$(BIN)/python -m loadtests.bench
+
+bench-core: $(VENV)/.dev $(VENV)/.demo ## carts, reads and statements of the core on PostgreSQL beside django-oscar
+	@$(BIN)/python -m loadtests.bench_core
 
 conformance: $(VENV)/.bench compiled ## odd and hostile bytes through ours, nginx, HAProxy and Envoy: who does what
 	@$(BIN)/python tests/support/system_tools.py --conformance

@@ -67,6 +67,10 @@ class CartStore(Protocol):
         """What carts need to know of variants, found by id or SKU; unknown ones are absent."""
         ...
 
+    async def forget(self, customer_id: UUID, now: datetime) -> tuple[UUID, ...]:
+        """Take e-mail and addresses out of all carts of a customer; gives those carts."""
+        ...
+
     async def categories_of(self, product_ids: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:
         """The categories that products stand in; products without any are absent."""
         ...

@@ -97,6 +97,14 @@ async def abandon(uow: UnitOfWork, cart_id: UUID, doing: Doing) -> bool:
     return True
 
 
+async def forget_customer(uow: UnitOfWork, customer_id: UUID, doing: Doing) -> None:
+    """A customer is erased: what their carts say of a person goes, the lines stay. Orders,
+    which the books need, are not touched.
+    """
+    for cart_id in await uow.carts.forget(customer_id, doing.at):
+        await tell(uow, cart_id, "forgotten", {}, doing)
+
+
 def _is_done(cart: Cart, opening: Opening, customer_id: UUID) -> bool:
     """Whether this cart was taken over before, by this customer or by whoever has its secret."""
     if cart.buyer.customer_id is not None:

@@ -145,6 +145,16 @@ class SqlCarts:
         )
         return tuple(_goods(row) for row in result.mappings())
 
+    async def forget(self, customer_id: UUID, now: datetime) -> tuple[UUID, ...]:
+        nothing = {"email": "", "shipping_address": None, "billing_address": None}
+        written = await self._connection.execute(
+            sa.update(_CART)
+            .where(_CART.c.customer_id == customer_id)
+            .values(**nothing, version=_CART.c.version + 1, updated_at=now)
+            .returning(_CART.c.id)
+        )
+        return tuple(written.scalars())
+
     async def categories_of(self, product_ids: Collection[UUID]) -> dict[UUID, frozenset[UUID]]:
         found: dict[UUID, set[UUID]] = {}
         for row in await fetch(self._connection, _CATEGORIES, product_ids):

@@ -44,8 +44,9 @@ class Door:
 
 @asynccontextmanager
 async def carts_core(url: str, door: Door) -> AsyncIterator[FastAPI]:
-    """The core on a database, with a door of the test."""
-    app = build_core(CoreSettings(core_database=url, core_auth="required"))
+    """The core's carts on a database, with a door of the test."""
+    settings = CoreSettings(core_database=url, core_auth="required", core_modules="carts,shipping")
+    app = build_core(settings)
     app.state.gate = Gate(door.identify)
     async with app.router.lifespan_context(app):
         yield app

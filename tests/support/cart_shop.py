@@ -77,6 +77,11 @@ async def stock_shop(
     await database.dispose()
 
 
+def price_id(number: int) -> UUID:
+    """Of the base price of thing `number`."""
+    return UUID(int=(5 << 64) + number)
+
+
 async def rows_of(url: str, table: str) -> list[Any]:
     """All rows of a table, events in their order."""
     engine = make_engine(url, pool_size=1)
@@ -107,6 +112,4 @@ def _level(number: int) -> StockLevel:
 
 
 def _price(number: int) -> Price:
-    return Price(
-        UUID(int=(5 << 64) + number), PRICE_LIST, variant_id(number), None, 1, price_micro(number)
-    )
+    return Price(price_id(number), PRICE_LIST, variant_id(number), None, 1, price_micro(number))
