@@ -15,8 +15,8 @@ from new_core.errors import BusUnavailable, InvalidValue
 SUBJECTS = "banyan.events"
 
 _CONNECT_S = 3
-_PUBLISH_S = 5.0
-_ALL_S = 30.0
+_PUBLISH_S = 3.0
+_ALL_S = 12.0
 """Well within what a claim lasts: an event is not published after others have taken it over."""
 _AGE_S = 7 * 24 * 3600.0
 _DUPLICATES_S = 600.0

@@ -12,7 +12,7 @@ from new_core.ports import Clock, Database, UnitOfWork
 from new_core.ports.outbox import EventBus
 
 AT_A_TIME = 500
-LEASE = timedelta(seconds=60)
+LEASE = timedelta(seconds=20)
 """How long a process that claimed events may be silent before others publish them."""
 
 
