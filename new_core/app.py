@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from new_core.api import (
     checkout,
     consent,
     customers,
+    health,
     idempotency,
     identity,
     inventory,
@@ -41,7 +43,9 @@ from new_core.api.gateway_metrics import GatewayMetrics
 from new_core.api.house import House, Module, Worker
 from new_core.api.observe import Metrics, Observed
 from new_core.api.paying_till import open_gateways
+from new_core.api.rate_limits import RateLimited
 from new_core.api.working import working
+from new_core.domain.rate_limit import RateLimit
 from new_core.errors import CoreError, InvalidValue
 from new_core.ports import Database
 from new_core.settings import CoreSettings
@@ -67,6 +71,7 @@ MODULES: Mapping[str, Module] = {
     "audit": Module(audit.routes, audit.workers),
     "outbox": Module(outbox.routes, outbox.workers),
     "webhooks": Module(webhooks.routes, webhooks.workers),
+    "health": Module(workers=health.workers),
 }
 """Every part of the core, by the name that `banyan core --modules` takes."""
 
@@ -140,7 +145,7 @@ def build_core(
         lifespan=lifespan,
         docs_url=None,
         redoc_url=None,
-        responses=problems.described(400),
+        responses=problems.described(400, *([429] if settings.core_rate_limit else [])),
     )
     problems.install(app)
     app.state.gate = Gate(identity.identify(house), without_token(settings.core_auth))
@@ -163,8 +168,15 @@ def build_core(
         known.extend(writes)
     app.state.routes = tuple(known)
     app.add_middleware(DryRuns, database=database, routes=known, metrics=metrics)
+    _limit(app, settings)
     app.add_middleware(Observed, metrics=metrics)
     return app
+
+
+def _limit(app: FastAPI, settings: CoreSettings) -> None:
+    if settings.core_rate_limit:
+        limit = RateLimit(settings.core_rate_limit, settings.core_rate_burst)
+        app.add_middleware(RateLimited, limit=limit, clock_s=time.monotonic)
 
 
 def chosen_modules(names: str) -> tuple[Module, ...]:

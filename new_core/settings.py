@@ -72,6 +72,8 @@ class CoreSettings(PaymentSettings):
         core_webhook_networks: private networks that webhooks may be sent to, e.g.
             "10.1.0.0/16, 127.0.0.0/8"; empty means none, and https alone.
         core_webhook_deadline_s: how long an endpoint may take to answer.
+        core_rate_limit: requests a minute that a client may make of a process; 0 means any.
+        core_rate_burst: requests that it may make at once after a rest.
         core_events_days: how long events are kept for readers and replays.
         core_issuer: URL under which clients reach this core; stands in every token.
         core_audience: whom tokens are for; all cores that share a database have the same.
@@ -95,6 +97,8 @@ class CoreSettings(PaymentSettings):
     core_bus_stream: str = Field(default="BANYAN_EVENTS", pattern=r"^[A-Za-z0-9_-]{1,64}$")
     core_webhook_networks: str = ""
     core_webhook_deadline_s: float = Field(default=15.0, gt=0, le=45)
+    core_rate_limit: int = Field(default=0, ge=0, le=1_000_000)
+    core_rate_burst: int = Field(default=100, ge=1, le=1_000_000)
     core_events_days: int = Field(default=30, ge=1, le=3650)
     core_issuer: str = Field(default="http://127.0.0.1:8082", pattern=r"^https?://[^\s/]+$")
     core_audience: str = Field(default="banyan-core", min_length=1, max_length=200)

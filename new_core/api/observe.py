@@ -10,6 +10,8 @@ from typing import Literal
 from prometheus_client import CollectorRegistry, Counter, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from new_core.api.deprecation import deprecation_headers
+
 _SANE_ID = re.compile(rb"[\x21-\x7e]{1,128}")
 _ORDER_BUCKETS_S = (0.01, 0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.8, 1.2, 2, 5, 10, 20, 60)
 CheckoutOutcome = Literal["started", "completed", "refused", "failed"]
@@ -93,7 +95,8 @@ class Observed:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id)]
+                own = [(b"x-request-id", request_id), *deprecation_headers(scope)]
+                message["headers"] = [*message["headers"], *own]
             await send(message)
 
         try:

@@ -13,6 +13,7 @@ from new_core.ports.catalog import CatalogStore
 from new_core.ports.checkout import CheckoutStore
 from new_core.ports.consent import ConsentStore
 from new_core.ports.customers import CustomerStore
+from new_core.ports.health import HealthStore
 from new_core.ports.idempotency import IdempotencyStore
 from new_core.ports.identity import IdentityStore
 from new_core.ports.imports import ImportStore, RefStore
@@ -58,6 +59,8 @@ class UnitOfWork(Protocol):
     def consent(self) -> ConsentStore: ...
     @property
     def customers(self) -> CustomerStore: ...
+    @property
+    def health(self) -> HealthStore: ...
     @property
     def idempotency(self) -> IdempotencyStore: ...
     @property

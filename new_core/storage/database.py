@@ -30,6 +30,7 @@ from new_core.storage.consent import SqlConsent
 from new_core.storage.customers import SqlCustomers
 from new_core.storage.dry_run import SqlDryRun, current_run, in_force, watch_all_engines
 from new_core.storage.engine import WRITING
+from new_core.storage.health import SqlHealth
 from new_core.storage.idempotency import SqlIdempotency
 from new_core.storage.identity import SqlIdentity
 from new_core.storage.inventory import SqlInventory
@@ -124,6 +125,7 @@ class SqlUnitOfWork:
     checkout: SqlCheckout
     consent: SqlConsent
     customers: SqlCustomers
+    health: SqlHealth
     idempotency: SqlIdempotency
     identity: SqlIdentity
     orders: SqlOrders
@@ -182,6 +184,7 @@ class SqlUnitOfWork:
         self.checkout = SqlCheckout(connection)
         self.consent = SqlConsent(connection)
         self.customers = SqlCustomers(connection)
+        self.health = SqlHealth(connection)
         self.idempotency = SqlIdempotency(connection)
         self.identity = SqlIdentity(connection)
         self.orders = SqlOrders(connection)
