@@ -14,9 +14,9 @@ from new_core.domain.gateway import Book, Charge, Charged, Move, Moved, MoveKind
 from new_core.domain.gateway_health import Breaker, Health
 from new_core.domain.payment import PaymentIntent
 from new_core.domain.payment_failover import Candidate
-from new_core.errors import DryRunStrayed, GatewayUnavailable, NotFound
+from new_core.errors import GatewayUnavailable, NotFound
 from new_core.ports import Gateway
-from new_core.service.effects import effects_off
+from new_core.service.effects import effects_off, refuse_effect
 
 T = TypeVar("T")
 
@@ -177,4 +177,4 @@ def _outcome(answer: object) -> str:
 
 def _refuse_in_a_dry_run(gateway: Gateway) -> None:
     if gateway.is_outside and effects_off():
-        raise DryRunStrayed(f"gateway {gateway.code} was to be called")
+        refuse_effect(f"gateway {gateway.code} was to be called")

@@ -97,13 +97,14 @@ class SqlDatabase:
         if self._trying is None:
             raise DryRunStrayed("this process makes no dry runs")
         run = SqlDryRun(self._trying)
-        with without_effects(), in_force(run):
+        with without_effects() as refused, in_force(run):
             try:
                 yield
             finally:
                 await run.take_back()
-                if run.stray is not None:
-                    raise DryRunStrayed(run.stray)
+                stray = run.stray or (refused[0] if refused else None)
+                if stray is not None:
+                    raise DryRunStrayed(stray)
 
     async def check(self) -> None:
         revision = await current_revision(self._reading)
