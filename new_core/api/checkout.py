@@ -21,6 +21,7 @@ from new_core.api.house import House, Worker
 from new_core.api.idempotency import LONG, REPLAYED, Asked, Once, once
 from new_core.api.observe import CheckoutOutcome, Metrics
 from new_core.api.order_schemas import BegunOut, CheckoutOut, CompletedOut
+from new_core.api.paying_till import till_of
 from new_core.api.problems import described
 from new_core.domain.actor import Actor
 from new_core.domain.cart_access import Opening, token_digest
@@ -39,14 +40,12 @@ from new_core.errors import (
 from new_core.service.checkout import (
     Complete,
     Progress,
-    Settling,
     begin_checkout,
     read_checkout,
     start,
 )
 from new_core.service.checkout_answers import body_of
 from new_core.service.doing import Doing
-from new_core.service.ordering import MoneyMoving
 from new_core.service.paying import Till, pay
 from new_core.settings import CoreSettings
 
@@ -79,18 +78,6 @@ def terms_of(settings: CoreSettings) -> Terms:
     """What every checkout of this shop goes by."""
     numbers = NumberSeries(SERIES, settings.order_number_first, settings.order_number_last)
     return Terms(timedelta(days=settings.order_token_days), numbers)
-
-
-def till_of(house: House) -> Till:
-    """What the payments of orders are made with."""
-    return Till(
-        database=house.database,
-        gateways=house.gateways,
-        settle=Settling(house.now, house.new_id),
-        money_moved=MoneyMoving(house.now, house.new_id),
-        now=house.now,
-        new_id=house.new_id,
-    )
 
 
 def _add_begin(router: APIRouter, house: House) -> None:

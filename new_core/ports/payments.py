@@ -93,7 +93,7 @@ class PaymentStore(Protocol):
         ...
 
     async def add_events(self, events: Sequence[MoneyEvent]) -> None:
-        """Write down what happened.
+        """Write down what happened to one attempt, whose payment is locked.
 
         Raises:
             InvalidValue: a gateway's message is there already.

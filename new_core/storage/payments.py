@@ -49,7 +49,7 @@ _EVENTS = (
     sa.select(t.payment_event)
     .join(t.payment_attempt, t.payment_attempt.c.id == t.payment_event.c.attempt_id)
     .where(t.payment_attempt.c.intent_id == sa.bindparam("intent_id"))
-    .order_by(t.payment_event.c.at, t.payment_event.c.id)
+    .order_by(t.payment_event.c.at, t.payment_attempt.c.number, t.payment_event.c.number)
 )
 
 
@@ -181,11 +181,15 @@ class SqlPayments:
     async def add_events(self, events: Sequence[MoneyEvent]) -> None:
         if not events:
             return
+        event = t.payment_event
+        last = sa.select(sa.func.coalesce(sa.func.max(event.c.number), 0)).where(
+            event.c.attempt_id == events[0].attempt_id
+        )
+        first = (await self._connection.execute(last)).scalar_one() + 1
+        rows = [event_values(one) | {"number": n} for n, one in enumerate(events, first)]
         try:
             async with self._connection.begin_nested():
-                await self._connection.execute(
-                    sa.insert(t.payment_event), [event_values(one) for one in events]
-                )
+                await self._connection.execute(sa.insert(event), rows)
         except IntegrityError as exc:
             raise InvalidValue("event", "is written down already") from exc
 

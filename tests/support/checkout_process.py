@@ -30,9 +30,9 @@ from typing_extensions import override
 
 from new_core.api import problems
 from new_core.api.auth import Gate
-from new_core.api.checkout import till_of
 from new_core.api.house import House, Worker
 from new_core.api.observe import Metrics
+from new_core.api.paying_till import till_of
 from new_core.api.working import working
 from new_core.app import MODULES
 from new_core.domain.actor import Actor, ActorKind

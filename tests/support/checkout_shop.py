@@ -13,10 +13,10 @@ from fastapi import FastAPI
 
 from new_core.api import problems
 from new_core.api.auth import Gate
-from new_core.api.checkout import till_of
 from new_core.api.dry_runs import DryRuns
 from new_core.api.house import House
 from new_core.api.observe import Metrics
+from new_core.api.paying_till import till_of
 from new_core.app import MODULES
 from new_core.domain.actor import Actor, ActorKind
 from new_core.domain.customer import Customer, CustomerStatus

@@ -24,6 +24,7 @@ class FaultHop:
     Attributes:
         faults: for the next requests, in their order; none left means that all goes through.
         late: requests that hung, to be let go to the gateway by `let_through`.
+        reached: set once a fault was made.
     """
 
     def __init__(self, host: str, port: int) -> None:
@@ -32,6 +33,7 @@ class FaultHop:
         self._open: set[asyncio.StreamWriter] = set()
         self.faults: list[Fault] = []
         self.late: list[bytes] = []
+        self.reached = asyncio.Event()
         self.url = ""
 
     async def start(self) -> None:
@@ -74,6 +76,7 @@ class FaultHop:
             return
         if fault is Fault.HANG_BEFORE:
             self.late.append(request)
+            self.reached.set()
             await reader.read()
             return
         up, down = await asyncio.open_connection(*self._to)
@@ -82,6 +85,8 @@ class FaultHop:
             answer = await _message(up)
         finally:
             down.close()
+        if fault is not None:
+            self.reached.set()
         if fault is Fault.HANG_AFTER:
             await reader.read()
         elif fault is Fault.LOSE_ANSWER:

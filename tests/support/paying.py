@@ -201,13 +201,16 @@ def till_on(
 
 
 async def opened(
-    till: Till, method: PaymentMethod = CARD, capture: CaptureMode = CaptureMode.LATER
+    till: Till,
+    method: PaymentMethod = CARD,
+    capture: CaptureMode = CaptureMode.LATER,
+    order_id: UUID | None = None,
 ) -> PaymentIntent:
-    """A payment of an order of its own, committed."""
+    """A payment, committed, of an order of its own unless it is said whose."""
     async with till.database.writing() as uow:
         doing = Doing(SOMEBODY, till.now(), till.new_id)
         intent = await open_payment(
-            uow, till.new_id(), TOTAL, method, capture, doing, reference="A-100"
+            uow, order_id or till.new_id(), TOTAL, method, capture, doing, reference="A-100"
         )
         await uow.commit()
     return intent

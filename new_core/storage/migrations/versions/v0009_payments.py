@@ -140,6 +140,7 @@ def _make_event() -> None:
         "payment_event",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("attempt_id", sa.Uuid(), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
         sa.Column("amount_minor", sa.BigInteger(), nullable=False),
         sa.Column("gateway", sa.String(32), nullable=False),
@@ -151,11 +152,11 @@ def _make_event() -> None:
             ["attempt_id"], ["payment_attempt.id"], name=op.f("fk_payment_event_attempt_id")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_payment_event")),
+        sa.UniqueConstraint("attempt_id", "number", name="uq_payment_event_number"),
         sa.UniqueConstraint(
             "gateway", "gateway_event_id", name="uq_payment_event_gateway_event_id"
         ),
     )
-    op.create_index("ix_payment_event_attempt_id", "payment_event", ["attempt_id"])
 
 
 def _make_move() -> None:
