@@ -19,7 +19,10 @@ from new_core.api.observe import Metrics
 from new_core.api.paying_till import till_of
 from new_core.app import MODULES
 from new_core.domain.actor import Actor, ActorKind
+from new_core.domain.catalog import BundleComponent
 from new_core.domain.customer import Customer, CustomerStatus
+from new_core.domain.promotions import PercentOff, Promotion
+from new_core.domain.totals import DiscountKind
 from new_core.gateways import ManualGateway
 from new_core.service.gateway_calls import Gateways, Offered
 from new_core.service.paying import Till
@@ -185,3 +188,22 @@ async def set_stock(url: str, number: int, units: int) -> None:
             )
     finally:
         await engine.dispose()
+
+
+async def put_coupon(url: str, code: str, uses: int) -> None:
+    """A coupon for a tenth off any order, so many times."""
+    promotion = Promotion(
+        new_id(), "A tenth off", DiscountKind.ORDER, PercentOff(100_000), code=code,
+        usage_limit=uses,
+    )  # fmt: skip
+    async with core_database(url) as database, database.writing() as uow:
+        await uow.promotions.put(promotion, SetClock().at)
+        await uow.commit()
+
+
+async def make_bundle(url: str, bundle: int, component: int) -> None:
+    """Thing `bundle` is made of one unit of thing `component` from now on."""
+    parts = [BundleComponent(variant_id(component), 1)]
+    async with core_database(url) as database, database.writing() as uow:
+        await uow.catalog.put_components(variant_id(bundle), parts, SetClock().at)
+        await uow.commit()

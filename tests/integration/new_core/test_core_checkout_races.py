@@ -11,7 +11,7 @@ import pytest
 
 from tests.support.cart_shop import ON_HAND, stock_shop
 from tests.support.checkout_races import Cores, Ledger, buyers, cores, some_at_a_time
-from tests.support.checkout_shop import set_stock
+from tests.support.checkout_shop import make_bundle, put_coupon, set_stock
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(600)]
 
@@ -91,6 +91,49 @@ def test_one_cart_bought_with_many_keys_at_once_is_ordered_once(
         assert Counter(status for status, _ in answers) == {201: 1, 409: 11}
         asyncio.run(ledger.assert_balanced())
         assert len(ledger.books("charged")) == 1
+
+
+def test_a_coupon_with_one_use_left_is_used_once(core_url: str, tmp_path: Path) -> None:
+    asyncio.run(stock_shop(core_url, 3))
+    asyncio.run(put_coupon(core_url, "LAST", 1))
+    with cores(core_url, tmp_path) as found:
+
+        async def hurrying() -> list[tuple[int, bytes]]:
+            async with buyers(found, 12) as crowd:
+                await some_at_a_time([one.fill((2, 1), coupon="LAST") for one in crowd])
+                return list(await asyncio.gather(*(one.buy() for one in crowd)))
+
+        answers = asyncio.run(hurrying())
+        ledger = Ledger(found)
+
+        assert Counter(status for status, _ in answers) == {201: 1, 409: 11}
+        # Those who came late enough see the price without it.
+        for status, said in answers:
+            assert status == 201 or b"promotion_exhausted" in said or b"price_changed" in said
+        asyncio.run(ledger.assert_balanced())
+        uses = "SELECT count(*) FROM promotion_usage"
+        assert asyncio.run(ledger.number(uses)) == 1
+        assert list(ledger.books("charged").values()) == [270]
+
+
+def test_two_bundles_of_one_component_never_sell_it_twice(core_url: str, tmp_path: Path) -> None:
+    asyncio.run(stock_shop(core_url, 3))
+    asyncio.run(make_bundle(core_url, 0, component=2))
+    asyncio.run(make_bundle(core_url, 1, component=2))
+    asyncio.run(set_stock(core_url, 2, 5))
+    with cores(core_url, tmp_path) as found:
+
+        async def crowd_of_both() -> list[tuple[int, bytes]]:
+            async with buyers(found, 14) as crowd:
+                wanted = [one.fill((number % 2, 1)) for number, one in enumerate(crowd)]
+                await some_at_a_time(wanted)
+                return list(await asyncio.gather(*(one.buy() for one in crowd)))
+
+        answers = asyncio.run(crowd_of_both())
+        ledger = Ledger(found)
+
+        assert Counter(status for status, _ in answers) == {201: 5, 409: 9}
+        asyncio.run(ledger.assert_balanced())
 
 
 @pytest.mark.parametrize(
