@@ -38,6 +38,7 @@ from new_core.errors import (
     StoreUnavailable,
 )
 from new_core.service.checkout import (
+    MANUAL,
     Complete,
     Progress,
     begin_checkout,
@@ -133,6 +134,8 @@ def _add_complete(router: APIRouter, house: House) -> None:
         201: the order is placed. 202: the payment's outcome is not known yet; ask for the
         checkout again. 409 `payment_failed`: it was declined for good, the cart is open again.
         """
+        if body.payment.kind == MANUAL and MANUAL not in house.gateways.codes:
+            raise InvalidValue("payment", "cannot be made later in this shop")
         only = once(house, asked, actor, keep=LONG, guest=_digest(cart_token))
         wanted = body.asked(checkout_id, cart_token)
         work = _completed(house, till, only, wanted, actor, terms)

@@ -18,9 +18,12 @@ async def book(
     *,
     reason: str = "",
 ) -> Stored[Order]:
-    """Write an order, tell of it as `orders.order.<name>.v1`, and put it into the audit."""
+    """Write an order, tell of it as `orders.order.<name>.v1`, and put it into the audit.
+
+    The reason, in somebody's own words, goes into the audit alone: events carry nothing
+    personal.
+    """
     stored = await uow.orders.put(after, doing.at)
-    more = {"reason": reason} if reason else {}
-    await uow.outbox.add([order_event(name, after, **more)], doing.actor, doing.at)
+    await uow.outbox.add([order_event(name, after)], doing.actor, doing.at)
     await uow.audit.add([order_entry(name, before, after, reason)], doing.actor, doing.at)
     return stored

@@ -87,13 +87,17 @@ class SqlOrders:
         return await self._whole(rows, with_lines=query.with_lines)
 
     async def put(self, order: Order, now: datetime) -> Stored[Order]:
-        await upsert(self._connection, sales_order, [order_row(order)], now)
+        row = order_row(order) | {"version": 1, "updated_at": now}
+        make = sqlite.insert if self._connection.dialect.name == "sqlite" else postgresql.insert
+        insert = make(sales_order)
+        changes: dict[str, Any] = {name: insert.excluded[name] for name in row if name != "id"}
+        statement = insert.on_conflict_do_update(
+            index_elements=[_c.id], set_=changes | {"version": _c.version + 1}
+        )
+        version = await self._connection.scalar(statement.returning(_c.version), row)
         if self._held.get(order.id) != order.lines:
             await upsert(self._connection, order_line, line_rows(order), now)
             self._held[order.id] = order.lines
-        version = await self._connection.scalar(
-            sa.select(_c.version).where(_c.id == sa.bindparam("id")), {"id": order.id}
-        )
         return Stored(order, int(version or 1), now)
 
     async def next_number(self, series: NumberSeries) -> str:

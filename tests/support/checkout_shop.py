@@ -125,19 +125,14 @@ CARD = {"kind": "card", "token": "tok_visa"}
 
 @asynccontextmanager
 async def checkout_shop(
-    url: str, *plays: str, things: int = 10, **stock: Any
+    url: str, *plays: str, things: int = 10, pay_later: bool = True, **stock: Any
 ) -> AsyncIterator[Shop]:
     """The core on a database with things in it, and one gateway for cards."""
     await stock_shop(url, things, **stock)
     clock = SetClock()
     gateway = PlayedGateway("played", *plays)
-    gateways = Gateways(
-        [
-            Offered(ManualGateway(), frozenset({"manual"})),
-            Offered(gateway, frozenset({"card"})),
-        ],
-        deadline_s=5.0,
-    )
+    by_hand = [Offered(ManualGateway(), frozenset({"manual"}))] if pay_later else []
+    gateways = Gateways([*by_hand, Offered(gateway, frozenset({"card"}))], deadline_s=5.0)
     door = Door()
     door.people |= {"desk": DESK, "viewer": VIEWER}
     async with core_database(url) as database:

@@ -217,6 +217,17 @@ async def test_a_cart_that_cannot_be_sent_is_refused_with_its_problems(shop: Sho
     assert [one["code"] for one in refused.json()["errors"]] == codes
 
 
+async def test_nobody_pays_later_in_a_shop_that_does_not_offer_it(core_url: str) -> None:
+    async with checkout_shop(core_url, pay_later=False) as shop:
+        basket = await shop.cart((2, 1))
+
+        refused = await basket.complete()
+        paid = await basket.complete(payment=CARD)
+
+        assert (refused.status, code(refused)) == (422, "invalid_value")
+        assert paid.status == 201
+
+
 async def test_a_free_order_asks_nobody_for_money(core_url: str) -> None:
     async with checkout_shop(core_url) as shop:
         await shop.sql("UPDATE price SET unit_micro = 0")
