@@ -22,6 +22,7 @@ from legacy_adapters.service.report import Report
 from legacy_adapters.settings import OscarSettings
 from new_core.api.checkout import terms_of
 from new_core.api.house import House
+from new_core.api.identity_desk import make_logins
 from new_core.app import Facade, build_core
 from new_core.settings import CoreSettings
 from new_core.storage import SqlDatabase, make_engine, make_reader, upgrade
@@ -54,6 +55,7 @@ def _oscar(settings: OscarSettings) -> Facade:
             media_url=settings.media_url,
             currency=settings.currency,
             checkout=terms_of(house.settings),
+            logins=make_logins(house),
         )
         return OscarFacade(terms), writes(_OSCAR_AT)
 

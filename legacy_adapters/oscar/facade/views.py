@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 
 from legacy_adapters.oscar.facade import (
     accounts,
+    addresses,
     basket_writes,
     baskets,
     catalogue,
@@ -122,9 +123,19 @@ VIEWS: Sequence[View] = (
     _view("orders/<n>/lines/", "Order Line List", is_private=True, GET=orders.lines),
     _view("orderlines/<n>/", "Order Line Detail", is_private=True, GET=orders.line),
     _view(
-        "login/", "Login", GET=accounts.who, DELETE=accounts.log_out
+        "login/", "Login", GET=accounts.who, POST=accounts.log_in, DELETE=accounts.log_out
     ),
+    _view("register/", "Registration", POST=accounts.register),
     _view("users/<n>/", "User Detail", is_private=True, GET=accounts.user),
+    _view(
+        "useraddresses/", "User Address List", is_private=True,
+        GET=addresses.every, POST=addresses.add,
+    ),
+    _view(
+        "useraddresses/<n>/", "User Address Detail", is_private=True,
+        GET=addresses.one, PUT=addresses.replace, PATCH=addresses.change,
+        DELETE=addresses.remove,
+    ),
 )  # fmt: skip
 """All views, in the order in which they are tried."""
 

@@ -23,6 +23,7 @@ from new_core.domain.actor import Actor, ActorKind
 from new_core.domain.order_placing import Terms
 from new_core.ports import UnitOfWork
 from new_core.service.doing import Doing
+from new_core.service.identity_logins import Logins
 
 SESSION_COOKIE, CSRF_COOKIE = "sessionid", "csrftoken"
 SESSION_LIFE = timedelta(days=14)
@@ -44,6 +45,7 @@ class ShopTerms:
     media_url: str
     currency: str
     checkout: Terms
+    logins: Logins
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,13 @@ class Visit:
     def is_shadow(self) -> bool:
         headers = self.request.headers
         return "x-banyan-shadow" in headers and "banyan-dry-run" not in headers
+
+    @property
+    def address(self) -> str:
+        """From where the client comes, as the proxy in front tells it."""
+        told = self.request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+        client = self.request.client
+        return told or (client.host if client is not None else "")
 
     @property
     def zone(self) -> tzinfo:

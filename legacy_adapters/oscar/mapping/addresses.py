@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from legacy_adapters.oscar.mapping.fields import Field, boolean, choice, link, phone, text
@@ -23,10 +23,10 @@ def _named(exists: Known) -> dict[str, Field]:
     """What every kind of address has, in the order in which the API writes it."""
 
     def optional(longest: int) -> Field:
-        return Field(text(longest=longest, blank=True), required=False, default="")
+        return Field(text(longest=longest, blank=True), required=False)
 
     return {
-        "title": Field(choice(_TITLES), required=False, default=""),
+        "title": Field(choice(_TITLES), required=False),
         "first_name": optional(255),
         "last_name": optional(255),
         "line1": Field(text(longest=255)),
@@ -35,8 +35,8 @@ def _named(exists: Known) -> dict[str, Field]:
         "line4": optional(255),
         "state": optional(255),
         "postcode": optional(64),
-        "phone_number": Field(phone, required=False, default=""),
-        "notes": Field(text(blank=True), required=False, default=""),
+        "phone_number": Field(phone, required=False),
+        "notes": Field(text(blank=True), required=False),
         "country": Field(link(COUNTRY_PATH, exists)),
     }
 
@@ -56,7 +56,7 @@ def book_form(exists: Known) -> dict[str, Field]:
     """An address of a customer's book."""
     named = _named(exists)
     country = named.pop("country")
-    default = Field(boolean, required=False, default=False)
+    default = Field(boolean, required=False)
     return {
         **named,
         "is_default_for_shipping": default,
@@ -163,3 +163,18 @@ def search_text(one: PostalAddress, country_name: str) -> str:
     """All that is printed of an address, in one line."""
     lines = (*one.lines, one.city, one.region, one.postcode, country_name)
     return " ".join(part for part in (one.first_name, one.last_name, *lines) if part)
+
+
+def book(before: tuple[SavedAddress, ...], one: SavedAddress) -> tuple[SavedAddress, ...]:
+    """The book with an address added, or changed in its place; one that is a default takes
+    that from the others, and the first is none unless it says so.
+    """
+    rest = {
+        other.id: replace(
+            other,
+            default_shipping=other.default_shipping and not one.default_shipping,
+            default_billing=other.default_billing and not one.default_billing,
+        )
+        for other in before
+    }
+    return tuple((rest | {one.id: one}).values())

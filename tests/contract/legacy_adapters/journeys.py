@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from tests.contract.legacy_adapters.shopping import Client
+from tests.contract.legacy_adapters.shopping import PASSWORD, Client
 
 BOOK, OTHER_BOOK, SHIRT, NO_STOCK = 12, 13, 1, 4
 
@@ -175,6 +175,101 @@ def a_guest_with_cookies_buys(client: Client) -> None:
     client.check_out("order", url)
 
 
+def a_customer_comes_in(client: Client) -> None:
+    mail = f"ada-{client.tag}@example.com"
+    both = {"password1": PASSWORD, "password2": PASSWORD}
+    for label, body in {
+        "a page": None,
+        "nothing": {},
+        "no mailbox": {"email": "x", **both},
+        "two passwords": {"email": mail, "password1": PASSWORD, "password2": "other"},
+    }.items():
+        client.ask(f"register: {label}", "POST" if body is not None else "GET", "register/", body)
+    client.ask("register", "POST", "register/", {"email": mail, **both})
+    client.ask("register twice", "POST", "register/", {"email": mail, **both})
+    client.add("a guest's book", BOOK)
+    client.ask("nobody is in", "GET", "login/")
+    wrong = {"username": mail, "password": "wrong"}
+    client.ask("another password", "POST", "login/", wrong)
+    client.ask("no password", "POST", "login/", {})
+    right = {"username": mail, "password": PASSWORD}
+    client.ask("come in", "POST", "login/", right)
+    client.ask("come in twice", "POST", "login/", right)
+    client.ask("who is in", "GET", "login/")
+    owner = client.basket("the guest's book is theirs").body["owner"]
+    client.ask("by number", "GET", owner)
+    client.ask("nobody's number", "GET", "users/777777/")
+    client.lines("its line")
+    client.ask("baskets", "GET", "baskets/")
+    client.ask("a stranger's basket", "GET", client.strangers)
+    client.ask("no orders yet", "GET", "orders/")
+    client.ask("no such order", "GET", "orders/777777/")
+    client.ask("orders are not written", "POST", "orders/", {})
+    url = client.basket("again").body["url"]
+    order = client.check_out("order", url, guest_email="other@example.com").body
+    client.ask("orders", "GET", "orders/")
+    client.ask("the order", "GET", order["url"])
+    lines = client.ask("its lines", "GET", order["lines"]).body
+    client.ask("its line", "GET", lines[0]["url"])
+    client.ask("no such line", "GET", "orderlines/777777/")
+    client.ask("lines of no order", "GET", "orders/777777/lines/")
+    client.ask("leave", "DELETE", "login/")
+    client.ask("nobody is in any more", "GET", "basket/")
+
+
+def a_customer_keeps_addresses(client: Client) -> None:
+    client.ask("guests have none", "GET", "useraddresses/")
+    mail = f"eve-{client.tag}@example.com"
+    both = {"password1": PASSWORD, "password2": PASSWORD}
+    client.ask("register", "POST", "register/", {"email": mail, **both})
+    client.ask("come in", "POST", "login/", {"username": mail, "password": PASSWORD})
+    book = "useraddresses/"
+    client.ask("none yet", "GET", book)
+    client.ask("nothing", "POST", book, {})
+    wrong = client.address(title="Lord", phone_number="12", line1="x" * 300)
+    client.ask("all wrong", "POST", book, wrong)
+    first = client.ask("the first", "POST", book, client.address(phone_number="+442079460018"))
+    url = first.body["url"]
+    client.ask("read it", "GET", url)
+    client.ask("anew", "PUT", url, client.address(line1="2 Way", notes="ring"))
+    client.ask("half of it", "PUT", url, {"line1": "x"})
+    client.ask("one field", "PATCH", url, {"line1": "3 Way"})
+    defaults = {"is_default_for_shipping": True, "is_default_for_billing": True}
+    client.ask("for everything", "POST", book, client.address(line1="4 Way", **defaults))
+    ships = {"is_default_for_shipping": "yes"}
+    client.ask("for shipping", "POST", book, client.address(line1="5 Way", **ships))
+    client.ask("all", "GET", book)
+    client.ask("away", "DELETE", url)
+    client.ask("away twice", "DELETE", url)
+    client.ask("no such address", "GET", "useraddresses/777777/")
+
+
+def a_customer_with_cookies_comes_in(client: Client) -> None:
+    mail = f"bob-{client.tag}@example.com"
+    both = {"password1": PASSWORD, "password2": PASSWORD}
+    client.ask("register", "POST", "register/", {"email": mail, **both})
+    client.add("a guest's book", BOOK)
+    right = {"username": mail, "password": PASSWORD}
+    client.ask("come in", "POST", "login/", right)
+    client.lines("the book is theirs")
+    add = "basket/add-product/"
+    book = {"url": f"{client.api}products/{OTHER_BOOK}/", "quantity": 1}
+    token = client.cookies["csrftoken"]
+    client.ask("without token", "POST", add, book)
+    for label, headers in {
+        "a short token": {"X-CSRFToken": "x"},
+        "an odd token": {"X-CSRFToken": "-" * 32},
+        "another token": {"X-CSRFToken": "x" * 32},
+        "another page": {"X-CSRFToken": token, "Origin": "http://evil.example"},
+        "the shop's page": {"X-CSRFToken": token, "Origin": f"http://{client.server.host}"},
+    }.items():
+        client.ask(label, "POST", add, book, headers=headers)
+    client.ask("in already", "POST", "login/", right, headers={"X-CSRFToken": token})
+    client.ask("leave without token", "DELETE", "login/")
+    client.ask("leave", "DELETE", "login/", headers={"X-CSRFToken": token})
+    client.basket("a guest again")
+
+
 JOURNEYS: Mapping[str, tuple[Callable[[Client], None], bool]] = {
     "guest_buys": (a_guest_buys_a_book, True),
     "guest_changes": (a_guest_changes_a_basket, True),
@@ -182,5 +277,8 @@ JOURNEYS: Mapping[str, tuple[Callable[[Client], None], bool]] = {
     "guest_orders_wrongly": (a_guest_fills_in_a_wrong_order, True),
     "session_names": (sessions_have_names, False),
     "cookies": (a_guest_with_cookies_buys, False),
+    "customer": (a_customer_comes_in, True),
+    "addresses": (a_customer_keeps_addresses, True),
+    "customer_cookies": (a_customer_with_cookies_comes_in, False),
 }
 """By name: the journey, and whether its client names its session itself."""
