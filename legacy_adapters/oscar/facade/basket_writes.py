@@ -8,7 +8,7 @@ from uuid import UUID
 
 from legacy_adapters.oscar.facade import baskets, carts
 from legacy_adapters.oscar.facade.visit import Refused, Reply, Visit, refused, refused_form
-from legacy_adapters.oscar.facade.vouchers import voucher_of
+from legacy_adapters.oscar.facade.vouchers import vouchers
 from legacy_adapters.oscar.mapping import baskets as mapping
 from legacy_adapters.oscar.mapping.fields import (
     Field,
@@ -153,8 +153,8 @@ async def add_voucher(visit: Visit) -> Reply:
         if code in problems or not any(one.coupon == code for one in view.priced.discounts):
             await remove_coupon(uow, carts.opening_of(stored.value), code, visit.doing)
             raise Refused(406, {"reason": _NOTHING_OFF})
-        found = await voucher_of(uow, code, view.priced.discounts)
-        body = mapping.voucher(visit.shop({}), found)
+        found = await vouchers(uow, visit, [code])
+        body = mapping.voucher(visit.shop({}), found[code])
         await uow.commit()
         return Reply(200, body)
 

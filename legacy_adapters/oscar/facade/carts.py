@@ -125,7 +125,7 @@ async def shown_view(
         number=keys[cart.id],
         owner=keys[owner] if owner is not None else None,
         priced=view.priced,
-        vouchers=await vouchers_of(uow, view.priced.discounts),
+        vouchers=await vouchers_of(uow, visit, view.priced.discounts),
     )
     priced = {one.key: one for one in view.priced.lines}
     lines = []

@@ -112,7 +112,7 @@ async def _body(
     shown = mapping.Shown(
         order=order,
         country_names={code: one.printable_name for code, one in countries.items()},
-        vouchers=await vouchers_of(uow, order.discounts),
+        vouchers=await vouchers_of(uow, visit, order.discounts),
         was_read=was_read,
         bill_to=bill_to,
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from tests.contract.legacy_adapters.shopping import PASSWORD, Client
 
-BOOK, OTHER_BOOK, SHIRT, NO_STOCK = 12, 13, 1, 4
+BOOK, OTHER_BOOK, DEAR_BOOK, SHIRT, NO_STOCK = 12, 13, 14, 1, 4
 
 
 def a_guest_buys_a_book(client: Client) -> None:
@@ -270,12 +270,32 @@ def a_customer_with_cookies_comes_in(client: Client) -> None:
     client.basket("a guest again")
 
 
+def a_guest_is_given_something(client: Client) -> None:
+    client.add("two of three", BOOK, 2)
+    client.add("the cheapest is free", OTHER_BOOK)
+    client.lines("what each costs")
+    url = client.basket("in all").body["url"]
+    client.check_out("order", url, total="19.98")
+    client.ask("too early", "POST", _VOUCHER, {"vouchercode": "FIVE"})
+    client.add("a dear book", DEAR_BOOK)
+    for code in ("FIFTY", "OLD", "nope", ""):
+        client.ask(f"the code {code!r}", "POST", _VOUCHER, {"vouchercode": code})
+    client.ask("five off", "POST", _VOUCHER, {"vouchercode": "five"})
+    client.ask("five off again", "POST", _VOUCHER, {"vouchercode": "FIVE"})
+    client.lines("what is left")
+    client.check_out("order for less", client.basket("for less").body["url"], total="18.99")
+
+
+_VOUCHER = "basket/add-voucher/"
+
+
 JOURNEYS: Mapping[str, tuple[Callable[[Client], None], bool]] = {
     "guest_buys": (a_guest_buys_a_book, True),
     "guest_changes": (a_guest_changes_a_basket, True),
     "guest_asks_for_too_much": (a_guest_asks_for_too_much, True),
     "guest_orders_wrongly": (a_guest_fills_in_a_wrong_order, True),
     "session_names": (sessions_have_names, False),
+    "given": (a_guest_is_given_something, True),
     "cookies": (a_guest_with_cookies_buys, False),
     "customer": (a_customer_comes_in, True),
     "addresses": (a_customer_keeps_addresses, True),

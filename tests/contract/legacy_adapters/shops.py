@@ -99,14 +99,15 @@ class Shop:
         return f"sqlite:///{self.database}"
 
 
-def prepare_shop(folder: Path, *, odd: bool = False) -> Shop:
-    """A seeded shop; `odd` adds rows that are legal and rare."""
+def prepare_shop(folder: Path, *, odd: bool = False, vouchers: bool = False) -> Shop:
+    """A seeded shop; `odd` adds rows that are legal and rare, `vouchers` some codes."""
     run(sys.executable, "-m", STORE, "prepare", "--dir", str(folder))
     shop = Shop(folder)
-    if odd:
+    more = {"odd_catalogue.json": odd, "vouchers.json": vouchers}
+    for name in (name for name, wanted in more.items() if wanted):
         settings = {"LEGACY_DB": str(shop.database), "LEGACY_SECRET": "test"}
-        fixture = str(HERE / "odd_catalogue.json")
-        run(sys.executable, "-W", "ignore", str(MANAGE), "loaddata", fixture, **settings)
+        command = [sys.executable, "-W", "ignore", str(MANAGE), "loaddata", str(HERE / name)]
+        run(*command, **settings)
     return shop
 
 

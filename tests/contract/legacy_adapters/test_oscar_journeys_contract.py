@@ -38,7 +38,7 @@ DELIBERATE: dict[str, tuple[int, int]] = {}
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
-    return prepare_shop(tmp_path_factory.mktemp("oscar"))
+    return prepare_shop(tmp_path_factory.mktemp("oscar"), vouchers=True)
 
 
 @pytest.fixture(scope="module")
