@@ -88,7 +88,7 @@ class ConsentRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class CurrentConsent:
     """What holds for a purpose at a time.
 
     Attributes:
@@ -103,9 +103,9 @@ class Standing:
     outdated: bool
 
 
-def standings(
+def current_consents(
     purposes: Iterable[Purpose], records: Iterable[ConsentRecord], at: datetime
-) -> tuple[Standing, ...]:
+) -> tuple[CurrentConsent, ...]:
     """What holds for each purpose, by code. Only what was there and was decided by then
     counts, so that one can ask what held at any time before.
     """
@@ -118,7 +118,7 @@ def standings(
     for record in sorted(records, key=lambda one: (one.at, one.id)):
         if record.at <= at:
             last[record.purpose] = record
-    return tuple(_standing(newest[code], last.get(code), versions, at) for code in sorted(newest))
+    return tuple(_current(newest[code], last.get(code), versions, at) for code in sorted(newest))
 
 
 def ends_at(record: ConsentRecord, purpose: Purpose | None) -> datetime | None:
@@ -128,18 +128,18 @@ def ends_at(record: ConsentRecord, purpose: Purpose | None) -> datetime | None:
     return record.at + timedelta(days=purpose.valid_days)
 
 
-def _standing(
+def _current(
     newest: Purpose,
     record: ConsentRecord | None,
     versions: Mapping[tuple[str, int], Purpose],
     at: datetime,
-) -> Standing:
+) -> CurrentConsent:
     if record is None:
-        return Standing(newest, None, None, outdated=False)
+        return CurrentConsent(newest, None, None, outdated=False)
     ends = ends_at(record, versions.get((record.purpose, record.purpose_version)))
     expired = ends is not None and ends <= at
     decision = Decision.EXPIRED if expired else record.decision
-    return Standing(newest, record, decision, record.purpose_version < newest.version)
+    return CurrentConsent(newest, record, decision, record.purpose_version < newest.version)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,10 @@ class ConsentStore(Protocol):
         """Take out of the evidence what leads to a person."""
         ...
 
+    async def forget_reasons(self, customer_id: UUID) -> None:
+        """Take out of the access log and of requests what people wrote about a customer."""
+        ...
+
     async def ended(self, purpose: Purpose, before: datetime, limit: int) -> tuple[UUID, ...]:
         """Customers whose last decision on a purpose is a grant of this version of before then."""
         ...

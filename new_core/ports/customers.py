@@ -73,6 +73,10 @@ class CustomerStore(Protocol):
         """Use a secret up: the customer whose it was; None when it is none, or used, or late."""
         ...
 
+    async def drop_tokens(self, customer_id: UUID) -> None:
+        """Nothing that was sent to a customer opens anything any more."""
+        ...
+
     async def forget_tokens(self, before: datetime) -> int:
         """Delete secrets that nobody used until then; gives how many."""
         ...

@@ -56,6 +56,10 @@ class IdempotencyStore(Protocol):
         """Let go of a request that came to nothing: the next try starts anew."""
         ...
 
+    async def forget_of(self, principal: str) -> None:
+        """Delete all that somebody was answered: their data stand in it."""
+        ...
+
     async def sweep(self, now: datetime, limit: int) -> int:
         """Delete at most `limit` requests whose time is up; gives how many."""
         ...

@@ -82,6 +82,10 @@ class OrderStore(Protocol):
         """All edits of an order, oldest first."""
         ...
 
+    async def forget_texts(self, order_id: UUID) -> None:
+        """Take out of an order's edits what people wrote: notes, addresses, reasons."""
+        ...
+
     async def add_changes(self, changes: Sequence[OrderChange]) -> None:
         """Write edits down; nobody changes them any more."""
         ...

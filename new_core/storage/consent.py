@@ -71,6 +71,15 @@ class SqlConsent:
             mine = sa.update(consent_record).where(consent_record.c.id == one.id)
             await self._connection.execute(mine.values(evidence=plain))
 
+    async def forget_reasons(self, customer_id: UUID) -> None:
+        for table, column in (
+            (personal_data_access, "purpose"),
+            (data_request, "reason"),
+            (data_request, "verified_by"),
+        ):
+            mine = sa.update(table).where(table.c.customer_id == customer_id)
+            await self._connection.execute(mine.values({column: ""}))
+
     async def ended(self, purpose: Purpose, before: datetime, limit: int) -> tuple[UUID, ...]:
         mine, later = consent_record.alias("mine"), consent_record.alias("later")
         decided_since = (

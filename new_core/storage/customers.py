@@ -134,6 +134,10 @@ class SqlCustomers(SqlAccounts):
         found: UUID | None = (await self._connection.execute(taken)).scalar_one_or_none()
         return found
 
+    async def drop_tokens(self, customer_id: UUID) -> None:
+        mine = customer_token.c.customer_id == customer_id
+        await self._connection.execute(sa.delete(customer_token).where(mine))
+
     async def forget_tokens(self, before: datetime) -> int:
         late = sa.delete(customer_token).where(customer_token.c.expires_at < before)
         return (await self._connection.execute(late)).rowcount

@@ -129,6 +129,10 @@ class SqlIdempotency:
             sa.delete(idempotency_key).where(_named(request), _T.status.is_(None))
         )
 
+    async def forget_of(self, principal: str) -> None:
+        mine = sa.delete(idempotency_key).where(_T.principal == principal)
+        await self._connection.execute(mine)
+
     async def sweep(self, now: datetime, limit: int) -> int:
         due = (
             sa.select(_T.principal, _T.route, _T.key)

@@ -122,6 +122,17 @@ class SqlOrders:
         result = await self._connection.execute(_CHANGES, {"id": order_id})
         return tuple(change_of(row) for row in result.mappings())
 
+    async def forget_texts(self, order_id: UUID) -> None:
+        for one in await self.changes(order_id):
+            actions = [
+                {key: value for key, value in action.items() if _is_no_text(key, value)}
+                for action in one.actions
+            ]
+            mine = sa.update(order_change).where(
+                order_change.c.order_id == order_id, order_change.c.n == one.n
+            )
+            await self._connection.execute(mine.values(actions=actions, reason=""))
+
     async def add_changes(self, changes: Sequence[OrderChange]) -> None:
         if changes:
             rows = [change_row(one) for one in changes]
@@ -183,3 +194,7 @@ def _conditions(query: OrderQuery) -> Iterable[sa.ColumnElement[bool]]:
         yield _c.placed_at < query.placed_before
     if query.updated_since is not None:
         yield _c.updated_at >= query.updated_since
+
+
+def _is_no_text(key: str, value: object) -> bool:
+    return key in {"action", "line_id", "sku"} or isinstance(value, int)
