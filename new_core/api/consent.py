@@ -90,7 +90,8 @@ def _add_purposes(router: APIRouter, house: House) -> None:
 
 def _add_own(router: APIRouter, house: House) -> None:
     @router.get(
-        "/me/consents", response_model=CurrentConsentList, responses=described(404), tags=["consent"]
+        "/me/consents", response_model=CurrentConsentList, responses=described(404),
+        tags=["consent"],
     )  # fmt: skip
     async def get_own(request: Request, actor: _Self, at: AwareDatetime | None = None) -> Response:
         """What one has agreed to, now or at a time."""
