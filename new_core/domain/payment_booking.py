@@ -187,7 +187,11 @@ def _success(payment: Payment, attempt: Attempt, book: Book, now: datetime) -> L
     moves = _moves_in(payment, attempt, book)
     changed, disputed = _disputed(_refunds_seen(payment, changed, moves), book)
     wins = intent.state is IntentState.OPEN and attempt.state in UNDER_WAY
-    unwanted = attempt.state in LOST or intent.state in (IntentState.CANCELLED, IntentState.FAILED)
+    unwanted = (
+        attempt.state in LOST
+        or intent.state in (IntentState.CANCELLED, IntentState.FAILED)
+        or _was_to_be_let_go(payment, attempt)
+    )
     claim = _claimed(payment, changed, moves) - attempt.claimed_minor
     return Learned(
         changed,
@@ -198,6 +202,14 @@ def _success(payment: Payment, attempt: Attempt, book: Book, now: datetime) -> L
         moves=moves,
         claim_minor=claim,
     )
+
+
+def _was_to_be_let_go(payment: Payment, attempt: Attempt) -> bool:
+    """1. An order is cancelled and its promise to be let go, 2. somebody captures it at the
+    gateway's own desk, 3. the void is refused: what was captured goes back.
+    """
+    mine = (one for one in payment.moves if one.attempt_id == attempt.id)
+    return any(one.is_owed and one.kind is MoveKind.VOID for one in mine)
 
 
 def _grown(attempt: Attempt, book: Book) -> list[News]:

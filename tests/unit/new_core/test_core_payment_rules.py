@@ -241,6 +241,20 @@ def test_success_after_the_end_goes_back(state: IntentState) -> None:
     assert learned.attempt.state is S.AUTHORISED
 
 
+def test_what_is_captured_although_it_was_to_be_let_go_goes_back() -> None:
+    held = attempt(S.AUTHORISED, authorised_minor=TOTAL)
+    refused = PaymentMove(
+        next(ids), held.id, MoveKind.VOID, TOTAL, MoveState.REFUSED, NOW, is_owed=True
+    )
+    book = Book("r", BookState.CAPTURED, TOTAL, TOTAL)
+
+    learned = learn_book(
+        payment(held, state=IntentState.WON, moves=(refused,)), held, book, NOW, PACE
+    )
+
+    assert (learned.owed, learned.attempt.state) == (MoveKind.REFUND, S.CAPTURED)
+
+
 def test_not_found_means_nothing_before_the_quiet_time() -> None:
     waits = attempt(S.UNKNOWN)
     early, late = NOW + timedelta(seconds=59), NOW + timedelta(seconds=60)
