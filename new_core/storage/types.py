@@ -24,7 +24,12 @@ class UtcDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("a time without a zone does not enter the database")
-        utc = value.astimezone(UTC)
+        try:
+            utc = value.astimezone(UTC)
+        except OverflowError:
+            # Before the first year or after the last one of UTC: the edge is as good.
+            first, last = datetime(1, 1, 1, tzinfo=UTC), datetime(9999, 12, 31, tzinfo=UTC)
+            utc = first if value.year == 1 else last
         return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     @override

@@ -283,6 +283,15 @@ async def test_a_list_is_read_on_by_its_cursor(shop: Shop) -> None:
     assert second.json()["page"] == {"next": None, "has_more": False}
 
 
+async def test_times_at_the_edges_of_the_calendar_are_times(shop: Shop) -> None:
+    await bought(shop, (0, 1))
+
+    first = await shop.desk.get("/v1/orders?placed_from=0001-01-01T00:00:00%2B14:00")
+    last = await shop.desk.get("/v1/orders?placed_before=9999-12-31T23:59:59-12:00")
+
+    assert [len(one.json()["data"]) for one in (first, last)] == [1, 1]
+
+
 async def test_order_numbers_follow_each_other_in_their_range(shop: Shop) -> None:
     orders = [await bought(shop, (0, 1)) for _ in range(3)]
 
