@@ -22,7 +22,7 @@ _EMPTY = object()
 class InvalidField(Exception):
     """A value that is refused; `problems` is what the client is told."""
 
-    def __init__(self, problems: list[str] | Problems) -> None:
+    def __init__(self, problems: list[Any] | Problems) -> None:
         super().__init__(str(problems))
         self.problems = problems
 

@@ -1,0 +1,114 @@
+"""The facade's own tables, on both databases."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from legacy_adapters.oscar.storage import CHAIN, FIRST_OWN, Session, SqlNumbers, SqlSessions
+from legacy_adapters.oscar.storage.migrate import VERSION_TABLE
+from legacy_adapters.oscar.storage.tables import metadata
+from new_core.storage import SqlDatabase, downgrade, make_engine, make_reader, upgrade
+from tests.contract.legacy_adapters.shops import fresh_database
+
+pytestmark = pytest.mark.integration
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with contextlib.ExitStack() as stack:
+        found = f"sqlite:///{tmp_path_factory.mktemp('core')}/core.sqlite3"
+        if request.param == "postgresql":
+            port = request.getfixturevalue("postgres_port")
+            found = stack.enter_context(fresh_database(port))
+        yield found
+
+
+def test_they_go_up_down_and_up_beside_the_cores_and_are_what_the_models_say(url: str) -> None:
+    def differences(connection: sa.Connection) -> list[object]:
+        options = {
+            "version_table": VERSION_TABLE,
+            "include_name": lambda name, kind, _: kind != "table" or name in metadata.tables,
+        }
+        context = MigrationContext.configure(connection, opts=options)
+        return list(compare_metadata(context, metadata))
+
+    async def migrate() -> list[object]:
+        engine = make_engine(url)
+        try:
+            await upgrade(engine)
+            await upgrade(engine, chain=CHAIN)
+            await downgrade(engine, "base", chain=CHAIN)
+            await upgrade(engine, chain=CHAIN)
+            async with engine.connect() as connection:
+                return await connection.run_sync(differences)
+        finally:
+            await engine.dispose()
+
+    assert asyncio.run(migrate()) == []
+
+
+def test_things_that_are_numbered_at_once_get_numbers_of_their_own(url: str) -> None:
+    async def number() -> tuple[set[str], dict[str, str]]:
+        engine = make_engine(url)
+        database = SqlDatabase(engine, make_reader(url))
+        try:
+            await upgrade(engine)
+            await upgrade(engine, chain=CHAIN)
+
+            async def one() -> list[str]:
+                ids = [uuid4() for _ in range(3)]
+                async with database.writing() as uow:
+                    given = await SqlNumbers(uow).give("basket", ids, NOW)
+                    again = await SqlNumbers(uow).give("basket", ids, NOW)
+                    await uow.commit()
+                assert given == again
+                return list(given.values())
+
+            drawn = await asyncio.gather(*(one() for _ in range(8)))
+            async with database.reading() as uow:
+                following = await SqlNumbers(uow).next("basket")
+            return {n for some in drawn for n in some}, {"next": following}
+        finally:
+            await database.dispose()
+
+    numbers, told = asyncio.run(number())
+    assert numbers == {str(FIRST_OWN + n) for n in range(24)}
+    assert told["next"] == str(FIRST_OWN + 24)
+
+
+def test_a_session_is_there_until_it_ends_or_expires(url: str) -> None:
+    async def live() -> list[Session | None]:
+        engine = make_engine(url)
+        database = SqlDatabase(engine, make_reader(url))
+        ends, later = NOW + timedelta(days=14), NOW + timedelta(days=15)
+        session, other = Session("a" * 64, uuid4(), uuid4()), Session("b" * 64)
+        try:
+            await upgrade(engine)
+            await upgrade(engine, chain=CHAIN)
+            async with database.writing() as uow:
+                sessions = SqlSessions(uow)
+                for one in (session, other, session):
+                    await sessions.put(one, NOW, ends)
+                seen = [await sessions.get(one.key_sha256, NOW) for one in (session, other)]
+                await sessions.end(other.key_sha256)
+                seen.append(await sessions.get(other.key_sha256, NOW))
+                seen.append(await sessions.get(session.key_sha256, later))
+                assert await sessions.sweep(later, 10) == 1
+                seen.append(await sessions.get(session.key_sha256, NOW))
+                assert seen[:2] == [session, other]
+                return seen[2:]
+        finally:
+            await database.dispose()
+
+    assert asyncio.run(live()) == [None, None, None]
