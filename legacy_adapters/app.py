@@ -12,7 +12,7 @@ from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
 from legacy_adapters.oscar.database import OscarDatabase
-from legacy_adapters.oscar.facade import OscarFacade, ShopTerms, writes
+from legacy_adapters.oscar.facade import OscarFacade, ShopTerms, workers, writes
 from legacy_adapters.oscar.source import OscarSource
 from legacy_adapters.oscar.storage import upgrade_oscar
 from legacy_adapters.oscar.surroundings import copy_surroundings
@@ -59,7 +59,7 @@ def _oscar(settings: OscarSettings) -> Facade:
         )
         return OscarFacade(terms), writes(_OSCAR_AT)
 
-    return Facade(_OSCAR_AT, make, upgrade_oscar)
+    return Facade(_OSCAR_AT, make, upgrade_oscar, workers)
 
 
 async def run_backfill(

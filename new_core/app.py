@@ -88,11 +88,13 @@ class Facade:
         make: gives the application, and the routes of its writes as they look from outside,
             those that can be taken back with TAKES_BACK: without it no dry run gets there.
         prepare: brings its own tables, which live in the core's database, up to date.
+        workers: what it does beside the requests.
     """
 
     path: str
     make: Callable[[House], tuple[ASGIApp, Sequence[BaseRoute]]]
     prepare: Callable[[AsyncEngine], Awaitable[None]]
+    workers: Callable[[House], tuple[Worker, ...]] = lambda _: ()
 
 
 def build_core(
@@ -124,7 +126,8 @@ def build_core(
     gateways = open_gateways(settings, GatewayMetrics(metrics.registry))
     house = House(database, _utc_now, new_id, settings, metrics, gateways)
     chosen = chosen_modules(settings.core_modules)
-    workers = _workers(house, chosen)
+    theirs = (worker for facade in facades for worker in facade.workers(house))
+    workers = (*_workers(house, chosen), *theirs)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:

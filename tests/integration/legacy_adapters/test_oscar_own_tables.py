@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from legacy_adapters.oscar.facade import sweep_sessions
 from legacy_adapters.oscar.storage import CHAIN, FIRST_OWN, Session, SqlNumbers, SqlSessions
 from legacy_adapters.oscar.storage.migrate import VERSION_TABLE
 from legacy_adapters.oscar.storage.tables import metadata
@@ -101,13 +102,16 @@ def test_a_session_is_there_until_it_ends_or_expires(url: str) -> None:
                 for one in (session, other, session):
                     await sessions.put(one, NOW, ends)
                 seen = [await sessions.get(one.key_sha256, NOW) for one in (session, other)]
+                assert seen == [session, other]
                 await sessions.end(other.key_sha256)
-                seen.append(await sessions.get(other.key_sha256, NOW))
-                seen.append(await sessions.get(session.key_sha256, later))
-                assert await sessions.sweep(later, 10) == 1
-                seen.append(await sessions.get(session.key_sha256, NOW))
-                assert seen[:2] == [session, other]
-                return seen[2:]
+                gone = [await sessions.get(other.key_sha256, NOW)]
+                gone.append(await sessions.get(session.key_sha256, later))
+                await uow.commit()
+            assert await sweep_sessions(database, lambda: NOW) == 0
+            assert await sweep_sessions(database, lambda: later) == 1
+            async with database.reading() as uow:
+                gone.append(await SqlSessions(uow).get(session.key_sha256, NOW))
+            return gone
         finally:
             await database.dispose()
 
