@@ -80,3 +80,11 @@ def test_every_code_in_the_source_is_documented() -> None:
 )
 def test_every_code_that_is_a_value_is_documented(codes: list[str]) -> None:
     assert set(codes) <= DOCUMENTED
+
+
+def test_nothing_is_said_not_to_be_found_that_nobody_looks_for() -> None:
+    spoken_codes = {code for _, code in patterns()}
+
+    told = {code for code in DOCUMENTED if code.endswith("_not_found")}
+
+    assert told <= spoken_codes
