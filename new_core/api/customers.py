@@ -60,6 +60,7 @@ def routes(house: House) -> APIRouter:
     add_me(router, house)
     add_own_addresses(router, house)
     _add_customers(router, house)
+    _add_changes(router, house)
     _add_groups(router, house)
     add_accounts(router, house)
     add_members(router, house)
@@ -123,6 +124,8 @@ def _add_customers(router: APIRouter, house: House) -> None:
             await uow.commit()
         return answer(request, CustomerOut.of(found))
 
+
+def _add_changes(router: APIRouter, house: House) -> None:
     @router.patch(
         "/customers/{customer_id}", response_model=CustomerOut,
         responses=described(404, 409, 412), openapi_extra=TAKES_BACK, tags=["customers"],

@@ -55,7 +55,11 @@ _After = Annotated[str, Query(max_length=254, pattern=r"^[^\x00]*$", description
 
 def add_clients(router: APIRouter, house: House, new_secret: NewSecret) -> None:
     """Add the routes of clients."""
+    _add_client_reads(router, house)
+    _add_client_writes(router, house, new_secret)
 
+
+def _add_client_reads(router: APIRouter, house: House) -> None:
     @router.get("/v1/clients", response_model=ClientList, tags=["identity"])
     async def list_clients(
         request: Request, _actor: _Admin, limit: Limit = 50, after: _After = ""
@@ -79,6 +83,8 @@ def add_clients(router: APIRouter, house: House, new_secret: NewSecret) -> None:
             found = await find_client(uow, client_id)
         return answer(request, ClientOut.of(found))
 
+
+def _add_client_writes(router: APIRouter, house: House, new_secret: NewSecret) -> None:
     @router.post(
         "/v1/clients", response_model=NewClientOut, status_code=201, openapi_extra=TAKES_BACK,
         tags=["identity"],
