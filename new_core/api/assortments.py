@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from new_core.api.answers import answer, changed
 from new_core.api.auth import needs
@@ -29,7 +29,7 @@ class RuleBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    includes: bool
+    includes: StrictBool
     kind: RuleKind
     target_id: UUID | None = Field(default=None, description="null for `all`, and only then")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
 from new_core.domain.address import PostalAddress
 from new_core.domain.cart import MOST_LINES, MOST_UNITS_OF_A_LINE
@@ -18,7 +18,7 @@ Line = Annotated[str, Field(max_length=200, pattern=_TEXT)]
 Country = Annotated[str, Field(pattern=r"^[A-Z]{2}$", description="ISO 3166-1 alpha-2")]
 Email = Annotated[str, Field(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
 Coupon = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[^\x00\s/]+$")]
-Quantity = Annotated[int, Field(ge=1, le=MOST_UNITS_OF_A_LINE)]
+Quantity = Annotated[StrictInt, Field(ge=1, le=MOST_UNITS_OF_A_LINE)]
 
 
 class Body(BaseModel):

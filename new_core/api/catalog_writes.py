@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt
 
 from new_core.api.answers import answer, changed, is_expected
 from new_core.api.auth import needs
@@ -73,7 +73,7 @@ class ProductIn(_Body):
     sku: Text | None = None
     code: Text | None = None
     gtin: Text | None = None
-    discountable: bool = True
+    discountable: StrictBool = True
     attributes: dict[Annotated[str, Field(max_length=64)], Scalar | list[Label]] = Field(
         default={}, max_length=200
     )
@@ -109,7 +109,7 @@ class ComponentBody(_Body):
     """One of the things that a bundle is made of."""
 
     variant_id: UUID
-    quantity: int = Field(ge=1, le=10_000)
+    quantity: StrictInt = Field(ge=1, le=10_000)
 
 
 class ComponentsBody(_Body):
@@ -124,15 +124,15 @@ class AttributeIn(_Body):
     code: Annotated[str, Field(min_length=1, max_length=64, pattern=_CODE)]
     name: Title
     type: ValueType
-    required: bool = False
+    required: StrictBool = False
 
 
 class TypeIn(_Body):
     """A kind of product, e.g. "book". Attributes left out stay as they are."""
 
     name: Title
-    requires_shipping: bool = True
-    track_stock: bool = True
+    requires_shipping: StrictBool = True
+    track_stock: StrictBool = True
     attributes: list[AttributeIn] = Field(default=[], max_length=200)
 
 
@@ -142,8 +142,8 @@ class TypeOut(Answer):
     id: UUID
     code: str
     name: str
-    requires_shipping: bool
-    track_stock: bool
+    requires_shipping: StrictBool
+    track_stock: StrictBool
     attributes: list[AttributeIn]
 
 

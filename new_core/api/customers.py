@@ -7,7 +7,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Header, Query, Request, Response
-from pydantic import AwareDatetime
 
 from new_core.api.answers import answer, changed, read_time_cursor, time_cursor
 from new_core.api.auth import needs
@@ -31,7 +30,7 @@ from new_core.api.customers_schemas import (
 from new_core.api.dry_runs import TAKES_BACK
 from new_core.api.house import House, Worker
 from new_core.api.identity_desk import doing
-from new_core.api.parameters import After, Limit
+from new_core.api.parameters import After, Limit, Moment
 from new_core.api.problems import described
 from new_core.api.schemas import Page
 from new_core.domain.actor import Actor
@@ -87,7 +86,7 @@ def _add_customers(router: APIRouter, house: House) -> None:
         limit: Limit = 50,
         after: After = None,
         email: Annotated[str | None, Query(max_length=254, pattern=r"^[^\x00]*$")] = None,
-        updated_since: AwareDatetime | None = None,
+        updated_since: Moment | None = None,
         group_id: UUID | None = None,
         banyan_purpose: Why = "",
     ) -> Response:

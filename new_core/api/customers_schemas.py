@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StrictBool, StrictInt, StringConstraints
 
 from new_core.api.identity_schemas import AnyPassword, Asked, Email, Name, Password, Text
 from new_core.api.schemas import Answer, Page
@@ -90,7 +90,7 @@ class CustomerStaffChange(CustomerChange):
     """What staff change of a customer."""
 
     email: Email | None = None
-    active: bool | None = None
+    active: StrictBool | None = None
     group_ids: list[UUID] | None = Field(default=None, max_length=100)
 
 
@@ -108,8 +108,8 @@ class AddressIn(Asked):
     postcode: Annotated[Text, StringConstraints(max_length=20)] = ""
     phone: Text = ""
     notes: _Notes = ""
-    default_shipping: bool = False
-    default_billing: bool = False
+    default_shipping: StrictBool = False
+    default_billing: StrictBool = False
 
     def saved(self, address_id: UUID) -> SavedAddress:
         """As it stands in a book."""
@@ -133,8 +133,8 @@ class AddressOut(Answer):
     postcode: str
     phone: str
     notes: str
-    default_shipping: bool
-    default_billing: bool
+    default_shipping: StrictBool
+    default_billing: StrictBool
 
     @classmethod
     def of(cls, saved: SavedAddress) -> AddressOut:
@@ -274,8 +274,8 @@ class MemberIn(Asked):
     """How somebody acts for an account."""
 
     role: Name
-    active: bool = True
-    spending_limit_minor: int | None = Field(default=None, ge=0, le=2**53)
+    active: StrictBool = True
+    spending_limit_minor: StrictInt | None = Field(default=None, ge=0, le=2**53)
 
 
 class MemberOut(Answer):
@@ -283,7 +283,7 @@ class MemberOut(Answer):
 
     customer_id: UUID
     role: str
-    active: bool
+    active: StrictBool
     spending_limit_minor: int | None
     joined_at: datetime
 

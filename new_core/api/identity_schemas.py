@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from new_core.api.schemas import Answer, Page
 from new_core.domain.catalog import Stored
@@ -81,14 +81,14 @@ class ClientIn(Asked):
     redirect_uris: list[Uri] = Field(default=[], max_length=10)
     roles: list[Name] = Field(default=[], max_length=20)
     account_id: UUID | None = Field(default=None, description="whom a partner acts for")
-    confidential: bool = Field(default=True, description="false: it cannot keep a secret")
+    confidential: StrictBool = Field(default=True, description="false: it cannot keep a secret")
 
 
 class ClientChange(Asked):
     """What changes of a client."""
 
     name: Text | None = None
-    active: bool | None = None
+    active: StrictBool | None = None
     redirect_uris: list[Uri] | None = Field(default=None, max_length=10)
     roles: list[Name] | None = Field(default=None, max_length=20)
     account_id: UUID | None = None
@@ -100,7 +100,7 @@ class ClientOut(Answer):
     client_id: str
     name: str
     kind: ClientKind
-    active: bool
+    active: StrictBool
     redirect_uris: list[str]
     roles: list[str]
     account_id: UUID | None
@@ -149,7 +149,7 @@ class RoleOut(Answer):
     code: str
     name: str
     scopes: list[str]
-    built_in: bool
+    built_in: StrictBool
 
     @classmethod
     def of(cls, role: Role) -> RoleOut:
@@ -178,7 +178,7 @@ class StaffChange(Asked):
     """What changes of a staff user."""
 
     name: Text | None = None
-    active: bool | None = None
+    active: StrictBool | None = None
     password: Password | None = None
     roles: list[Name] | None = Field(default=None, max_length=20)
 
@@ -189,7 +189,7 @@ class StaffOut(Answer):
     id: UUID
     email: str
     name: str
-    active: bool
+    active: StrictBool
     roles: list[str]
     created_at: datetime
     version: int

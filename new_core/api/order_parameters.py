@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from uuid import UUID
 
 from fastapi import Header, Query
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from new_core.api.answers import read_time_cursor
-from new_core.api.parameters import MAX_PAGE
+from new_core.api.parameters import MAX_PAGE, Moment
 from new_core.domain.actor import Actor, ActorKind
 from new_core.domain.order import OrderStatus
 from new_core.errors import Forbidden
@@ -34,9 +34,9 @@ class OrdersWanted(BaseModel):
     status: Annotated[list[OrderStatus], Field(max_length=8)] = []
     customer_id: UUID | None = None
     number: Annotated[str | None, Field(max_length=64, pattern=r"^[^\x00]*$")] = None
-    placed_from: AwareDatetime | None = None
-    placed_before: AwareDatetime | None = None
-    updated_since: AwareDatetime | None = None
+    placed_from: Moment | None = None
+    placed_before: Moment | None = None
+    updated_since: Moment | None = None
     sort: Annotated[
         Literal["updated_at", "-created_at"],
         Field(description="updated_at: for whoever keeps a copy; -created_at: newest first"),

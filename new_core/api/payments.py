@@ -8,14 +8,13 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response
-from pydantic import AwareDatetime
 
 from new_core.api.answers import answer, changed, read_time_cursor, time_cursor
 from new_core.api.auth import needs
 from new_core.api.gateway_webhooks import add_webhooks
 from new_core.api.house import House, Worker
 from new_core.api.idempotency import LONG, Asked, AskedOnce, once
-from new_core.api.parameters import After, Limit
+from new_core.api.parameters import After, Limit, Moment
 from new_core.api.paying_till import till_of
 from new_core.api.payment_schemas import (
     GatewayList,
@@ -71,7 +70,7 @@ def _add_lists(router: APIRouter, database: Database) -> None:
         limit: Limit = 50,
         after: After = None,
         state: States = [],  # noqa: B006 - FastAPI copies it
-        updated_since: AwareDatetime | None = None,
+        updated_since: Moment | None = None,
     ) -> Response:
         """Payments."""
         query = _query(limit, after, state, updated_since)

@@ -7,7 +7,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter
-from pydantic import Field
+from pydantic import Field, StrictInt
 
 from new_core.api.auth import needs
 from new_core.api.dry_runs import TAKES_BACK
@@ -59,7 +59,7 @@ class QuoteLine(Body):
     """So many units of a variant."""
 
     variant_id: UUID
-    quantity: int = Field(ge=1, le=MOST_UNITS_OF_A_LINE)
+    quantity: StrictInt = Field(ge=1, le=MOST_UNITS_OF_A_LINE)
 
 
 class QuoteDestination(Body):

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StrictBool, StrictInt
 
 from new_core.api.pricing_fields import (
     AmountIn,
@@ -38,13 +38,13 @@ class PriceListBody(Body):
     code: CodeText
     currency: Currency
     kind: PriceListKind
-    priority: int = Field(default=0, ge=-1_000_000, le=1_000_000)
-    tax_included: bool = False
+    priority: StrictInt = Field(default=0, ge=-1_000_000, le=1_000_000)
+    tax_included: StrictBool = False
     valid_from: Moment | None = None
     valid_to: Moment | None = None
     status: PriceListStatus = PriceListStatus.ACTIVE
     parent_id: UUID | None = Field(default=None, description="takes over this list's prices")
-    adjustment_ppm: int = Field(
+    adjustment_ppm: StrictInt = Field(
         default=0, ge=-1_000_000, le=10_000_000,
         description="put on the parent's prices, in millionths",
     )  # fmt: skip
@@ -62,7 +62,7 @@ class PriceListFull(Answer):
     currency: str
     kind: PriceListKind
     priority: int
-    tax_included: bool
+    tax_included: StrictBool
     valid_from: datetime | None
     valid_to: datetime | None
     status: PriceListStatus
@@ -88,7 +88,7 @@ class PriceRowIn(Body):
     """A price to be written."""
 
     variant_id: UUID
-    min_qty: int = Field(default=1, ge=1, le=1_000_000)
+    min_qty: StrictInt = Field(default=1, ge=1, le=1_000_000)
     unit_price: UnitPriceIn | None = Field(description="null is on request")
     stock_level_id: UUID | None = Field(
         default=None, description="set when it holds only for goods from that place"

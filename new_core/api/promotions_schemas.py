@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StrictBool, StrictInt
 
 from new_core.api.pricing_fields import PLAIN, AmountIn, Body, Country, Currency, Moment, Name
 from new_core.api.schemas import Amount, Answer, Page
@@ -34,8 +34,8 @@ from new_core.errors import InvalidValue
 from new_core.ports import Usage
 
 Ids = Annotated[list[UUID], Field(max_length=200)]
-Ppm = Annotated[int, Field(ge=1, le=1_000_000)]
-Units = Annotated[int, Field(ge=1, le=1_000_000)]
+Ppm = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
+Units = Annotated[StrictInt, Field(ge=1, le=1_000_000)]
 Word = Annotated[str, Field(min_length=1, max_length=64, pattern=PLAIN)]
 
 
@@ -103,9 +103,9 @@ class TimeNode(Body):
     """It is any of these weekdays (1 is Monday), within these minutes of the day, in UTC."""
 
     node: Literal["time"]
-    weekdays: list[Annotated[int, Field(ge=1, le=7)]] = Field(default=[], max_length=7)
-    from_minute: int = Field(default=0, ge=0, le=1439)
-    to_minute: int = Field(default=1440, ge=1, le=1440)
+    weekdays: list[Annotated[StrictInt, Field(ge=1, le=7)]] = Field(default=[], max_length=7)
+    from_minute: StrictInt = Field(default=0, ge=0, le=1439)
+    to_minute: StrictInt = Field(default=1440, ge=1, le=1440)
 
 
 ConditionBody = Annotated[
@@ -148,15 +148,15 @@ class BuyXGetYBody(Body):
     """Of every `buy` + `get` units the cheapest `get` get a share off."""
 
     type: Literal["buy_x_get_y"]
-    buy: int = Field(ge=1, le=1000)
-    get: int = Field(ge=1, le=1000)
+    buy: StrictInt = Field(ge=1, le=1000)
+    get: StrictInt = Field(ge=1, le=1000)
     ppm: Ppm = 1_000_000
 
 
 class TierBody(Body):
     """What is given from a measure on: an amount, or a number of units."""
 
-    from_: AmountIn | Annotated[int, Field(ge=0, le=1_000_000)] = Field(alias="from")
+    from_: AmountIn | Annotated[StrictInt, Field(ge=0, le=1_000_000)] = Field(alias="from")
     gives: Annotated[PercentOffBody | AmountOffBody, Field(discriminator="type")]
 
 
@@ -186,18 +186,18 @@ class PromotionBody(Body):
     )  # fmt: skip
     conditions: ConditionBody = SeveralNode(node="all", of=[])
     items: ItemsBody = ItemsBody()
-    priority: int = Field(default=0, ge=-1_000_000, le=1_000_000, description="ascending")
+    priority: StrictInt = Field(default=0, ge=-1_000_000, le=1_000_000, description="ascending")
     stacking_group: str = Field(default="", max_length=64, pattern=PLAIN)
-    exclusive: bool = False
+    exclusive: StrictBool = False
     combines_with: list[DiscountKind] = Field(default=list(DiscountKind), max_length=3)
     currency: Currency | None = Field(default=None, description="of its amounts, if it has any")
     starts_at: Moment | None = None
     ends_at: Moment | None = None
     status: PromotionStatus = PromotionStatus.ACTIVE
-    usage_limit: int | None = Field(default=None, ge=1, le=10**12)
-    usage_per_customer: int | None = Field(default=None, ge=1, le=10**9)
+    usage_limit: StrictInt | None = Field(default=None, ge=1, le=10**12)
+    usage_per_customer: StrictInt | None = Field(default=None, ge=1, le=10**9)
     budget: AmountIn | None = None
-    applies_to_contract: bool = False
+    applies_to_contract: StrictBool = False
 
     def of(self, promotion_id: UUID) -> Promotion:
         """The promotion of this id.
@@ -251,7 +251,7 @@ class PromotionOut(Answer):
     items: dict[str, list[UUID]]
     priority: int
     stacking_group: str
-    exclusive: bool
+    exclusive: StrictBool
     combines_with: list[DiscountKind]
     currency: str | None
     starts_at: datetime | None
@@ -260,7 +260,7 @@ class PromotionOut(Answer):
     usage_limit: int | None
     usage_per_customer: int | None
     budget: Amount | None
-    applies_to_contract: bool
+    applies_to_contract: StrictBool
     version: int
     updated_at: datetime
 

@@ -85,6 +85,7 @@ class ProductOut(Answer):
     parent_id: UUID | None
     type: str = Field(description="code of the product type; a variant has its parent's")
     status: Status
+    variant_id: UUID | None = Field(description="what goes into a cart; null for a parent")
     sku: str | None
     gtin: str | None
     title: str
@@ -296,6 +297,7 @@ def _product_fields(detail: ProductDetail) -> dict[str, object]:
         "parent_id": product.parent_id,
         "type": detail.type.code,
         "status": product.status,
+        "variant_id": detail.variant.id if detail.variant else None,
         "sku": detail.variant.sku if detail.variant else None,
         "gtin": product.gtin,
         "title": product.title,

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, model_validator
 
 from new_core.api.schemas import Amount, Answer
 from new_core.domain.catalog import Stored
@@ -82,8 +82,8 @@ class MethodIn(BaseModel):
     rates: list[RateIn] = Field(min_length=1, max_length=50, description="one per currency")
     places: list[PlaceIn] = Field(default=[], max_length=500, description="empty is everywhere")
     tax_class: Annotated[str, Field(min_length=1, max_length=64, pattern=_TEXT)] = "standard"
-    active: bool = True
-    rank: Annotated[int, Field(ge=0, le=10_000)] = 0
+    active: StrictBool = True
+    rank: Annotated[StrictInt, Field(ge=0, le=10_000)] = 0
 
     @model_validator(mode="after")
     def has_one_rate_per_currency(self) -> Self:
@@ -137,7 +137,7 @@ class MethodOut(Answer):
     rates: list[RateOut]
     places: list[PlaceOut]
     tax_class: str
-    active: bool
+    active: StrictBool
     rank: int
     created_at: datetime
     updated_at: datetime

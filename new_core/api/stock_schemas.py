@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, field_validator
 
 from new_core.api.schemas import Answer, Page, StockOut
 from new_core.domain.catalog import Stored
@@ -22,10 +22,10 @@ from new_core.service.stocking import MOST_MOVES, Move, transfers
 _TEXT = r"^[^\x00]*$"
 Text = Annotated[str, Field(max_length=200, pattern=_TEXT)]
 Code = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")]
-Units = Annotated[int, Field(ge=0, le=MOST_UNITS)]
-Some = Annotated[int, Field(ge=1, le=MOST_UNITS)]
+Units = Annotated[StrictInt, Field(ge=0, le=MOST_UNITS)]
+Some = Annotated[StrictInt, Field(ge=1, le=MOST_UNITS)]
 _LOWEST, _HIGHEST = -(2**31), 2**31 - 1
-Rank = Annotated[int, Field(ge=_LOWEST, le=_HIGHEST)]
+Rank = Annotated[StrictInt, Field(ge=_LOWEST, le=_HIGHEST)]
 MOST_ASKED = 1000
 
 
@@ -70,7 +70,7 @@ class WarehouseIn(Body):
     region: Annotated[str, Field(max_length=3, pattern=r"^[A-Z0-9]*$")] = ""
     postcode: Annotated[str, Field(max_length=20, pattern=_TEXT)] = ""
     country: Annotated[str, Field(pattern=r"^([A-Z]{2})?$")] = ""
-    active: bool = Field(default=True, description="whether anything is promised from it")
+    active: StrictBool = Field(default=True, description="whether anything is promised from it")
     priority: Rank = Field(default=0, description="lower ones give first")
     cutoff: time | None = Field(default=None, description="local; later orders leave next day")
     timezone: Annotated[str, Field(max_length=64, pattern=r"^[A-Za-z0-9_+/-]+$")] = "UTC"
@@ -108,7 +108,7 @@ class WarehouseOut(Answer):
     region: str
     postcode: str
     country: str
-    active: bool
+    active: StrictBool
     priority: int
     cutoff: time | None
     timezone: str
@@ -144,7 +144,7 @@ class AdjustmentLine(Body):
     """Units that are there, or are not, for another reason than buying and selling."""
 
     stock_id: UUID
-    units: Annotated[int, Field(ge=-MOST_UNITS, le=MOST_UNITS)] = Field(
+    units: Annotated[StrictInt, Field(ge=-MOST_UNITS, le=MOST_UNITS)] = Field(
         description="negative for fewer, not zero; damage takes, a return brings"
     )
     kind: Literal["adjust", "damage", "return"] = "adjust"
@@ -293,7 +293,7 @@ class VariantAvailability(Answer):
     """Whether a variant can be bought now, from all places together."""
 
     variant_id: UUID
-    purchasable: bool
+    purchasable: StrictBool
     units: int | None = Field(description="null for what never runs out; back orders included")
 
 

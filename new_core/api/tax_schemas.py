@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StrictBool, StrictInt
 
 from new_core.api.pricing_fields import (
     PLAIN,
@@ -44,8 +44,10 @@ class TaxRuleBody(Body):
     country: Country
     region: Region = ""
     tax_class: TaxClass = "standard"
-    ppm: int = Field(ge=0, le=MAX_PPM, description="the rate in millionths, 130,000 is 13 %")
-    compound: bool = Field(default=False, description="taken on the amount with other taxes in it")
+    ppm: StrictInt = Field(ge=0, le=MAX_PPM, description="the rate in millionths, 130,000 is 13 %")
+    compound: StrictBool = Field(
+        default=False, description="taken on the amount with other taxes in it"
+    )
     valid_from: Moment | None = None
     valid_to: Moment | None = None
     source: str = Field(default="", max_length=500, pattern=PLAIN)
@@ -66,7 +68,7 @@ class TaxRuleOut(Answer):
     jurisdiction: str
     tax_class: str
     ppm: int
-    compound: bool
+    compound: StrictBool
     valid_from: datetime | None
     valid_to: datetime | None
     source: str

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from new_core.api.schemas import Page
 from new_core.domain.webhooks import Delivery, Endpoint
@@ -35,7 +35,7 @@ class EndpointIn(BaseModel):
     types: list[TypePattern] = Field(
         default=[], max_length=100, description="of events; a star ends a beginning; empty is all"
     )
-    enabled: bool = True
+    enabled: StrictBool = True
 
     def wanted(self) -> Wanted:
         return Wanted(self.url, self.description, tuple(self.types), self.enabled)
@@ -49,7 +49,7 @@ class EndpointPatch(BaseModel):
     url: Url | None = None
     description: Description | None = None
     types: list[TypePattern] | None = Field(default=None, max_length=100)
-    enabled: bool | None = None
+    enabled: StrictBool | None = None
 
     def wanted(self) -> Wanted:
         types = None if self.types is None else tuple(self.types)
@@ -63,7 +63,7 @@ class EndpointOut(BaseModel):
     url: str
     description: str
     types: list[str]
-    enabled: bool
+    enabled: StrictBool
     disabled_because: str
     created_by: str
     created_at: datetime
