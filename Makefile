@@ -62,8 +62,8 @@ bench: $(VENV)/.bench ## CPU per request of the data plane beside nginx, HAProxy
 	@$(BIN)/python tests/support/system_tools.py --bench
 	@$(BIN)/python -m loadtests.bench
 
-bench-core: $(VENV)/.dev $(VENV)/.demo ## carts, reads and statements of the core on PostgreSQL beside django-oscar
-	@$(BIN)/python -m loadtests.bench_core
+bench-core: $(VENV)/.dev ## what buying costs in the core, beside django-oscar (MEDUSA=1: and Medusa, by npm)
+	@$(BIN)/python -m loadtests.bench_core $(if $(MEDUSA),--medusa)
 
 conformance: $(VENV)/.bench compiled ## odd and hostile bytes through ours, nginx, HAProxy and Envoy: who does what
 	@$(BIN)/python tests/support/system_tools.py --conformance

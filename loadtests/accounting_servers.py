@@ -121,7 +121,39 @@ class Postgres(Server):
     @property
     def url(self) -> str:
         """For BANYAN_EVIDENCE_DATABASE."""
-        return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/postgres"
+        return self._url("postgres")
+
+    @property
+    def pid(self) -> int:
+        """Of its first process, while it runs."""
+        assert self._process is not None  # noqa: S101 - asked of a server that was started
+        return self._process.pid
+
+    def create(self, database: str) -> str:
+        """Make a database, and give the URL of it.
+
+        Raises:
+            BenchError: the server takes none.
+        """
+        deadline = time.monotonic() + _READY_S
+        # It listens a moment before it takes commands.
+        while time.monotonic() < deadline:
+            done = subprocess.run(  # noqa: S603 - our own command line
+                [
+                    *(f"{self._root}/bin/psql", "-h", "127.0.0.1", "-p", str(self.port)),
+                    *("-U", "postgres", "-qc", f"CREATE DATABASE {database}"),
+                ],
+                check=False,
+                cwd=self.home,
+                capture_output=True,
+            )
+            if done.returncode == 0:
+                return self._url(database)
+            time.sleep(0.2)
+        raise BenchError(f"PostgreSQL does not make a database; see {self.home}/log")
+
+    def _url(self, database: str) -> str:
+        return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{database}"
 
     @override
     def command(self) -> Sequence[str]:

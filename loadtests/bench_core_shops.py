@@ -1,328 +1,281 @@
-"""The two shops of `bench_core`, as processes, and who asks them over one connection each."""
+"""The shops of the bench of buying: the core and django-oscar, over their own HTTP APIs."""
 
 from __future__ import annotations
 
-import asyncio
 import http.client
-import itertools
 import json
-import re
-import statistics
-import subprocess
+import secrets
 import sys
 import time
 import uuid
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
-from typing import Any, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Self
 
-import asyncpg
+from typing_extensions import override
 
 from loadtests.accounting_servers import Postgres
-from loadtests.bench_processes import BenchError, Processes, free_ports, wait_for
+from loadtests.bench_processes import BenchError, Processes, free_ports
 
-_KEPT_S = 1.0
-SIZES = (1, 100, 500)
-_STORE = "legacy_adapters.oscar.demo_store.run"
-_LOGGED = re.compile(r"^(\d+) LOG:  (?:execute \S+|statement): (.*)$")
-_NO_STATEMENTS = ("BEGIN", "COMMIT", "ROLLBACK")
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """How long something took, over several tries."""
-
-    p50_ms: float
-    p95_ms: float
-
-    @classmethod
-    def of(cls, taken_s: list[float]) -> Times:
-        """The median, and what one of twenty took longer than."""
-        ranked = sorted(taken_s)
-        last = min(len(ranked) - 1, int(len(ranked) * 0.95))
-        return cls(statistics.median(ranked) * 1000, ranked[last] * 1000)
-
-    @property
-    def text(self) -> str:
-        """For a table."""
-        return f"{self.p50_ms:.1f} / {self.p95_ms:.1f} ms"
+_READY_S = 120.0
+_CURRENCY = "CAD"
+_PLENTY = 1_000_000
+_EMAIL = "a@example.org"
+_CORE_READS = {"product": "", "price": "/price", "stock": "/availability"}
+_OSCAR_READS = {"product": "", "price": "price/", "stock": "availability/"}
 
 
-class Shop(Protocol):
-    """A shop that is measured."""
+class Api:
+    """One connection to a JSON API on loopback; it is opened anew when it was closed."""
 
-    @property
-    def pid(self) -> int: ...
-    def read_for(self, what: str, seconds: float) -> int:
-        """Read one kind of thing again and again; gives how often."""
-        ...
-
-
-class Asker:
-    """Sends one request after the other over one connection."""
-
-    def __init__(self, port: int, headers: Mapping[str, str]) -> None:
+    def __init__(self, port: int) -> None:
+        self.port = port
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
-        self._headers = dict(headers)
-        self._asked_at = 0.0
 
     def ask(
-        self, method: str, path: str, body: object = None, headers: Mapping[str, str] | None = None
+        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
     ) -> Any:
-        """The answer's JSON.
+        """The answer's JSON, or None when it has none.
 
         Raises:
-            BenchError: another status than 200 or 201.
+            BenchError: the answer is an error.
         """
         content = None if body is None else json.dumps(body).encode()
-        sent = {**self._headers, "Content-Type": "application/json", **(headers or {})}
-        if time.monotonic() - self._asked_at > _KEPT_S:
-            self._connection.close()  # the server closes what nobody uses; this opens it anew
-        self._connection.request(method, path, content, sent)
+        sent = {"content-type": "application/json", "accept": "application/json"}
+        self._connection.request(method, path, content, {**sent, **(headers or {})})
         answer = self._connection.getresponse()
-        self._asked_at = time.monotonic()
-        told = answer.read()
-        if answer.status not in (200, 201):
-            raise BenchError(f"{method} {path}: {answer.status} {told[:300].decode()}")
-        return json.loads(told) if told else None
+        text = answer.read()
+        if answer.status >= 400:
+            raise BenchError(f"{method} {path}: {answer.status} {text[:400].decode()}")
+        is_json = "json" in answer.headers.get("content-type", "")
+        return json.loads(text) if text and is_json else None
 
+    def wait(self, path: str) -> None:
+        """Until it answers there.
 
-@dataclass(eq=False, slots=True)
-class CoreShop:
-    """The core, with one worker on PostgreSQL."""
-
-    pid: int
-    asker: Asker
-    skus: list[str]
-    product_ids: list[str]
-    database: str
-    log: Path
-
-    def batch_times(self, lines: int, tries: int) -> Times:
-        """A new cart each time, filled by one request."""
-        return Times.of([self._filled(lines)[1] for _ in range(tries + 1)][1:])
-
-    def view_times(self, lines: int, tries: int) -> Times:
-        """A cart of so many lines, read with all its money and problems."""
-        cart, _ = self._filled(lines)
-        return Times.of([_took(partial(self._get, cart)) for _ in range(tries + 1)][1:])
-
-    def line_times(self, size: int, tries: int) -> Times:
-        """One more line in carts of a size: each a new one, so that the size stays."""
-        carts = [self._filled(size)[0] for _ in range(tries + 1)]
-        return Times.of([_took(partial(self._add, cart)) for cart in carts][1:])
-
-    def read_for(self, what: str, seconds: float) -> int:
-        ends = {"product": "", "price": "/price", "stock": "/availability"}
-        paths = [f"/v1/products/{one}{ends[what]}" for one in self.product_ids]
-        return _read_for(self.asker, paths, seconds)
-
-    def statements(self) -> dict[str, int]:
-        """How many statements each kind of request sends over its connection; of several tries
-        the fewest, since workers may have had that connection in between.
+        Raises:
+            BenchError: it does not.
         """
-        _sql(
-            self.database,
-            "ALTER SYSTEM SET log_line_prefix = '%p '",
-            "ALTER SYSTEM SET log_statement = 'all'",
-            "SELECT pg_reload_conf()",
-        )
-        time.sleep(1)  # the server takes its settings when it gets to it
-        product = f"/v1/products/{self.product_ids[0]}"
-        found: dict[str, int] = {"read a product": self._fewest([partial(self._read, product)] * 5)}
-        for size in SIZES:
-            carts = [self._created() for _ in range(5)]
-            found[f"fill a cart with {size} lines"] = self._fewest(
-                [partial(self._fill, cart, size) for cart in carts]
-            )
-            found[f"read a cart of {size}"] = self._fewest(
-                [partial(self._get, cart) for cart in carts]
-            )
-            found[f"add a line to a cart of {size}"] = self._fewest(
-                [partial(self._add, cart) for cart in carts]
-            )
-        return found
-
-    def _fewest(self, acts: Sequence[Callable[[], object]]) -> int:
-        return min(self._logged(act) for act in acts)
-
-    def _read(self, path: str) -> object:
-        return self.asker.ask("GET", path)
-
-    def _logged(self, act: Callable[[], object]) -> int:
-        start = self.log.stat().st_size
-        act()
-        time.sleep(0.2)  # the log is written behind the answer
-        with self.log.open("rb") as opened:
-            opened.seek(start)
-            text = opened.read().decode(errors="replace")
-        last: dict[str, str] = {}
-        counts: Counter[str] = Counter()
-        for match in filter(None, map(_LOGGED.match, text.splitlines())):
-            backend, statement = match.groups()
-            # Rows of one statement are logged one by one.
-            if not statement.startswith(_NO_STATEMENTS) and last.get(backend) != statement:
-                counts[backend] += 1
-            last[backend] = statement
-        # A request has one connection; what others sent meanwhile is the workers'.
-        return max(counts.values(), default=0)
-
-    def _created(self) -> dict[str, str]:
-        told = self.asker.ask("POST", "/v1/carts", {"currency": "GBP"}, _key())
-        return {"path": f"/v1/carts/{told['id']}", "token": told["token"]}
-
-    def _filled(self, size: int) -> tuple[dict[str, str], float]:
-        cart = self._created()
-        return cart, _took(partial(self._fill, cart, size))
-
-    def _fill(self, cart: Mapping[str, str], size: int) -> None:
-        # Lines of one variant with other options are other lines: the shop has 201 books.
-        rows = [
-            {"sku": self.skus[n % len(self.skus)], "options": {"n": str(n)}} for n in range(size)
-        ]
-        send = {"Cart-Token": cart["token"], **_key()}
-        self.asker.ask("POST", cart["path"] + "/lines:batch", {"lines": rows}, send)
-
-    def _add(self, cart: Mapping[str, str]) -> None:
-        body = {"sku": self.skus[0], "options": {"n": "more"}}
-        send = {"Cart-Token": cart["token"], **_key()}
-        self.asker.ask("POST", cart["path"] + "/lines", body, send)
-
-    def _get(self, cart: Mapping[str, str]) -> None:
-        self.asker.ask("GET", cart["path"], None, {"Cart-Token": cart["token"]})
+        deadline = time.monotonic() + _READY_S
+        while time.monotonic() < deadline:
+            try:
+                self.ask("GET", path)
+            except (OSError, http.client.HTTPException, BenchError):
+                self._connection.close()
+                time.sleep(0.2)
+            else:
+                return
+        raise BenchError(f"nothing answers on port {self.port}; see the log")
 
 
-@dataclass(eq=False, slots=True)
-class OscarShop:
-    """The demo's django-oscar, with one worker."""
+class Shop:
+    """Something that sells.
 
+    Attributes:
+        pid: its first process.
+        database_pids: of its database server, if that is a process of its own.
+    """
+
+    name: str
     pid: int
-    port: int
-    database: str
-    product_urls: list[str]
+    database_pids: Sequence[int] = ()
 
-    def line_times(self, size: int, tries: int) -> Times:
-        """One more line in a basket that grew to a size line by line."""
-        asker = Asker(self.port, {"Session-Id": f"SID:ANON:127.0.0.1:bench{uuid.uuid4().hex}z"})
-        for url in self.product_urls[:size]:
-            asker.ask("POST", "/api/basket/add-product/", {"url": url, "quantity": 1})
-        path = "/api/basket/add-product/"
-        bodies = [{"url": url, "quantity": 1} for url in self.product_urls[size : size + tries]]
-        return Times.of([_took(partial(asker.ask, "POST", path, body)) for body in bodies])
+    def prepare(self, things: int) -> None:
+        """Have so many things to sell, plenty of each."""
+        raise NotImplementedError
 
-    def read_for(self, what: str, seconds: float) -> int:
-        ends = {"product": "", "price": "price/", "stock": "availability/"}
-        asker = Asker(self.port, {})
-        paths = [url.partition(f":{self.port}")[2] + ends[what] for url in self.product_urls]
-        return _read_for(asker, paths, seconds)
+    def read(self, kind: str, number: int) -> None:
+        """Ask for the product, price or stock of some thing."""
+        raise NotImplementedError
 
+    def cart(self) -> Any:
+        """A new cart of a guest."""
+        raise NotImplementedError
 
-def start_oscar(processes: Processes) -> OscarShop:
-    """Make the demo's store and serve it with one worker.
+    def add(self, cart: Any, things: Iterable[int]) -> None:
+        """Put these things into a cart, at once where the shop can."""
+        raise NotImplementedError
 
-    Raises:
-        BenchError: it does not start.
-    """
-    folder = processes.folder / "oscar"
-    folder.mkdir()
-    _run(processes, "-m", _STORE, "prepare", "--dir", str(folder))
-    (port,) = free_ports(1)
-    pid = processes.start(
-        *(sys.executable, "-m", _STORE, "serve", "--dir", str(folder)),
-        *("--listen", f"127.0.0.1:{port}", "--workers", "1", "--threads", "1"),
-        log="oscar.log",
-    )
-    wait_for(f"http://127.0.0.1:{port}/api/", 60)
-    asker = Asker(port, {})
-    urls = [one["url"] for one in asker.ask("GET", "/api/products/")]
-    found = [one for one in urls if _can_be_bought(asker, one, port)]
-    (database,) = folder.rglob("*.sqlite3")
-    return OscarShop(pid, port, f"sqlite:///{database}", found)
+    def add_line(self, cart: Any, thing: int) -> None:
+        """Put one thing into a cart."""
+        raise NotImplementedError
+
+    def look(self, cart: Any) -> None:
+        """Ask for the whole cart."""
+        raise NotImplementedError
+
+    def checkout(self, cart: Any) -> None:
+        """Order it, to be paid later."""
+        raise NotImplementedError
 
 
-def start_core(processes: Processes, oscar: OscarShop, postgres: Postgres) -> CoreShop:
-    """Serve the core on PostgreSQL with what oscar sells.
+class Core(Shop):
+    """The new core, one process, filled over its own API."""
 
-    Raises:
-        BenchError: it does not start, or the catalogue does not come over.
-    """
-    url = postgres.url
-    _wait_for_sql(url)
-    _run(processes, "-m", "cutover", "backfill", "--from", oscar.database, "--database", url)
-    (port,) = free_ports(1)
-    pid = processes.start(
-        *(sys.executable, "-m", "cutover", "core", "--listen", f"127.0.0.1:{port}"),
-        *("--database", url, "--workers", "1"),
-        log="core.log",
-    )
-    wait_for(f"http://127.0.0.1:{port}/readyz", 60)
-    asker = Asker(port, {})
-    page = asker.ask("GET", "/v1/products?limit=200")["data"]
-    sold = [one for one in page if one["sku"] and one["structure"] != "parent"]
-    products, skus = [one["id"] for one in sold], [one["sku"] for one in sold]
-    single = [sku for sku in skus if skus.count(sku) == 1]
-    return CoreShop(pid, asker, single, products, url, postgres.home / "log")
+    def __init__(self, processes: Processes, name: str, url: str, pids: Sequence[int]) -> None:
+        self.name = name
+        self.database_pids = pids
+        (port,) = free_ports(1)
+        self.pid = processes.start(
+            sys.executable, "-c", "from cutover.cli import main; main()",
+            "core", "--listen", f"127.0.0.1:{port}", "--database", url,
+            env={"BANYAN_CORE_AUTH": "off"}, log=f"{name}.log",
+        )  # fmt: skip
+        self._api = Api(port)
+        self._api.wait("/readyz")
+        self._things: list[dict[str, Any]] = []
 
+    @classmethod
+    def on_postgres(cls, processes: Processes, postgres: Postgres, database: str) -> Self:
+        """On a database of its own."""
+        url = postgres.create(database)
+        return cls(processes, "core, PostgreSQL", url, [postgres.pid])
 
-def _can_be_bought(asker: Asker, url: str, port: int) -> bool:
-    path = url.partition(f":{port}")[2]
-    return bool(asker.ask("GET", path + "availability/")["is_available_to_buy"])
+    @classmethod
+    def on_sqlite(cls, processes: Processes) -> Self:
+        """On a file."""
+        return cls(processes, "core, SQLite", f"sqlite:///{processes.folder}/core.sqlite3", ())
 
+    @override
+    def prepare(self, things: int) -> None:
+        self._api.ask("PUT", "/v1/product-types/part", {"name": "Part"})
+        place = self._create("/v1/warehouses", {"code": "main", "name": "Main", "country": "CA"})
+        prices = self._create(
+            "/v1/price-lists", {"code": "base", "currency": _CURRENCY, "kind": "base"}
+        )
+        for n in range(things):
+            path = f"/v1/products/{uuid.uuid4()}"
+            body = {"type": "part", "title": f"Part {n}", "slug": f"part-{n}", "sku": f"P-{n}"}
+            self._api.ask("PUT", path, body)
+            thing = self._api.ask("POST", f"{path}/publish")
+            self._things.append(thing)
+            level = {
+                "variant_id": thing["variant_id"], "warehouse_id": place["id"],
+                "sku": f"P-{n}", "on_hand": _PLENTY,
+            }  # fmt: skip
+            self._create("/v1/stock", level)
+        rows = [
+            {"variant_id": one["variant_id"], "unit_price": {"amount": "7.99", "currency": "CAD"}}
+            for one in self._things
+        ]
+        self._create(f"/v1/price-lists/{prices['id']}/prices:batch", {"rows": rows})
+        rate = {"price": {"amount": "5.00", "currency": _CURRENCY}}
+        method = {"code": "post", "name": "Post", "rates": [rate]}
+        self._create("/v1/shipping-methods", method)
 
-def _key() -> dict[str, str]:
-    return {"Idempotency-Key": f'"{uuid.uuid4()}"'}
-
-
-def _took(act: Callable[[], object]) -> float:
-    before = time.perf_counter()
-    act()
-    return time.perf_counter() - before
-
-
-def _read_for(asker: Asker, paths: list[str], seconds: float) -> int:
-    end = time.monotonic() + seconds
-    for count in itertools.count(1):
-        asker.ask("GET", paths[count % len(paths)])
-        if time.monotonic() >= end:
-            return count
-    return 0
-
-
-def _run(processes: Processes, *arguments: str) -> None:
-    done = subprocess.run(  # noqa: S603 - our own command lines
-        [sys.executable, *arguments], check=False, capture_output=True, text=True, timeout=300,
-        cwd=Path(__file__).parents[1],
-    )  # fmt: skip
-    if done.returncode != 0:
-        processes.write("failed.log", done.stdout + done.stderr)
-        raise BenchError(
-            f"{' '.join(arguments[:3])}: {(done.stderr or done.stdout).strip()[-500:]}"
+    @override
+    def read(self, kind: str, number: int) -> None:
+        path = f"/v1/products/{self._things[number % len(self._things)]['id']}"
+        self._api.ask(
+            "GET", path + {"product": "", "price": "/price", "stock": "/availability"}[kind]
         )
 
+    @override
+    def cart(self) -> Any:
+        cart = self._create("/v1/carts", {"currency": _CURRENCY, "email": _EMAIL})
+        path, token = f"/v1/carts/{cart['id']}", {"cart-token": cart["token"]}
+        address = {"country": "CA", "lines": ["1 Main St"], "city": "Ottawa", "region": "ON"}
+        change = {"shipping_address": address, "shipping_code": "post"}
+        self._api.ask("PATCH", path, change, {**token, "if-match": "*"})
+        return cart["id"], token
 
-def _wait_for_sql(url: str) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            _sql(url, "SELECT 1")
-        except (asyncpg.PostgresError, OSError) as exc:
-            if time.monotonic() > deadline:
-                raise BenchError(f"PostgreSQL does not answer: {exc}") from exc
-            time.sleep(0.2)
-        else:
-            return
+    @override
+    def add(self, cart: Any, things: Iterable[int]) -> None:
+        rows = [{"sku": f"P-{n}", "quantity": 1} for n in things]
+        if rows:
+            path = f"/v1/carts/{cart[0]}/lines:batch"
+            answer = self._create(path, {"mode": "atomic", "lines": rows}, cart[1])
+            assert answer["accepted"] == len(rows)  # noqa: S101 - a bench of nothing is none
+
+    @override
+    def add_line(self, cart: Any, thing: int) -> None:
+        self._create(f"/v1/carts/{cart[0]}/lines", {"sku": f"P-{thing}", "quantity": 1}, cart[1])
+
+    @override
+    def look(self, cart: Any) -> None:
+        self._api.ask("GET", f"/v1/carts/{cart[0]}", headers=cart[1])
+
+    @override
+    def checkout(self, cart: Any) -> None:
+        begun = self._create("/v1/checkouts", {"cart_id": cart[0]}, cart[1])
+        body = {"expected_total": begun["expected_total"], "payment": {"kind": "manual"}}
+        self._create(f"/v1/checkouts/{begun['id']}/complete", body, cart[1])
+
+    def _create(self, path: str, body: Any, headers: Mapping[str, str] | None = None) -> Any:
+        key = {"idempotency-key": f'"{secrets.token_hex(8)}"'}
+        return self._api.ask("POST", path, body, {**key, **(headers or {})})
 
 
-def _sql(url: str, *statements: str) -> None:
-    async def send() -> None:
-        connection = await asyncpg.connect(url.replace("+asyncpg", ""))
-        try:
-            for statement in statements:
-                await connection.execute(statement)
-        finally:
-            await connection.close()
+class Oscar(Shop):
+    """The demo's django-oscar: gunicorn, one process with one thread, SQLite."""
 
-    asyncio.run(send())
+    name = "django-oscar"
+
+    def __init__(self, processes: Processes) -> None:
+        folder = str(processes.folder / "oscar")
+        store = "legacy_adapters.oscar.demo_store.run"
+        done = processes.start(sys.executable, "-m", store, "prepare", "--dir", folder)
+        while not processes.has_ended(done):
+            time.sleep(0.1)
+        (port,) = free_ports(1)
+        self.pid = processes.start(
+            sys.executable, "-m", store, "serve", "--dir", folder,
+            "--listen", f"127.0.0.1:{port}", "--workers", "1", "--threads", "1", log="oscar.log",
+        )  # fmt: skip
+        self._api = Api(port)
+        self._api.wait("/api/products/?limit=1")
+        self._host = f"http://127.0.0.1:{port}"
+        self._ids: list[int] = []
+
+    @override
+    def prepare(self, things: int) -> None:
+        for one in self._api.ask("GET", "/api/products/"):
+            ident = one["id"]
+            had = self._api.ask("GET", f"/api/products/{ident}/availability/")
+            if had["is_available_to_buy"] and (had["num_available"] or 0) > 1:
+                self._ids.append(ident)
+        if len(self._ids) < things:
+            raise BenchError(f"oscar sells {len(self._ids)} things, {things} are needed")
+
+    @override
+    def read(self, kind: str, number: int) -> None:
+        path = f"/api/products/{self._ids[number % len(self._ids)]}/"
+        self._api.ask(
+            "GET", path + {"product": "", "price": "price/", "stock": "availability/"}[kind]
+        )
+
+    @override
+    def cart(self) -> Any:
+        # Without a last part of hexadecimal digits: oscarapi cuts those off.
+        session = {"session-id": f"SID:ANON:127.0.0.1:{uuid.uuid4().hex}zz"}
+        self._api.ask("GET", "/api/basket/", headers=session)
+        return session
+
+    @override
+    def add(self, cart: Any, things: Iterable[int]) -> None:
+        for thing in things:
+            self.add_line(cart, thing)
+
+    @override
+    def add_line(self, cart: Any, thing: int) -> None:
+        url = f"{self._host}/api/products/{self._ids[thing % len(self._ids)]}/"
+        self._api.ask("POST", "/api/basket/add-product/", {"url": url, "quantity": 1}, cart)
+
+    @override
+    def look(self, cart: Any) -> None:
+        basket = self._api.ask("GET", "/api/basket/", headers=cart)
+        self._api.ask("GET", basket["lines"].removeprefix(self._host), headers=cart)
+
+    @override
+    def checkout(self, cart: Any) -> None:
+        basket = self._api.ask("GET", "/api/basket/", headers=cart)
+        address = {
+            "country": f"{self._host}/api/countries/GB/", "first_name": "A", "last_name": "B",
+            "line1": "1 St", "line4": "London", "postcode": "EN1 9EL", "title": "Ms",
+            "phone_number": "", "state": "", "line2": "", "line3": "", "notes": "",
+        }  # fmt: skip
+        body = {
+            "basket": basket["url"],
+            "guest_email": "a@example.org",
+            "shipping_address": address,
+        }
+        self._api.ask("POST", "/api/checkout/", body, cart)
