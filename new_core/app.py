@@ -151,6 +151,7 @@ def build_core(
         responses=problems.described(400, *([429] if settings.core_rate_limit else [])),
     )
     problems.install(app)
+    app.state.house = house
     app.state.gate = Gate(identity.identify(house), without_token(settings.core_auth))
     known: list[BaseRoute] = []
     for module in chosen:

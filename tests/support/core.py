@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from fastapi import FastAPI
+
 from new_core.api.house import House
 from new_core.api.observe import Metrics
+from new_core.app import build_core
 from new_core.ports import Clock, Database
 from new_core.settings import CoreSettings
 from new_core.storage import SqlDatabase, make_engine, make_reader, make_trier, upgrade
@@ -28,6 +31,16 @@ async def core_database(url: str) -> AsyncIterator[SqlDatabase]:
         yield database
     finally:
         await database.dispose()
+
+
+@contextlib.asynccontextmanager
+async def core_app(settings: CoreSettings) -> AsyncIterator[FastAPI]:
+    """The core's application on tables that are there, without what runs beside requests."""
+    app = build_core(settings)
+    try:
+        yield app
+    finally:
+        await app.state.house.database.dispose()
 
 
 @dataclass

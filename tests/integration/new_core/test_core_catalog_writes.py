@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
@@ -11,7 +12,6 @@ from uuid import UUID, uuid4
 import pytest
 from starlette.types import ASGIApp
 
-from new_core.app import build_core
 from new_core.domain.actor import Actor, ActorKind
 from new_core.domain.assortment import AssortmentRule, RuleKind
 from new_core.domain.search import words_of
@@ -22,6 +22,7 @@ from new_core.service.search import index_stale, search
 from new_core.settings import CoreSettings
 from new_core.storage import SqlDatabase
 from tests.support.asgi import Answered, send_to
+from tests.support.core import core_app
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
 
@@ -50,8 +51,9 @@ class Client:
 
 
 @pytest.fixture
-def client(core: SqlDatabase, core_url: str) -> Client:
-    return Client(build_core(CoreSettings(core_database=core_url, core_auth="off")))
+async def client(core: SqlDatabase, core_url: str) -> AsyncIterator[Client]:
+    async with core_app(CoreSettings(core_database=core_url, core_auth="off")) as app:
+        yield Client(app)
 
 
 async def a_type(client: Client, code: str = "book") -> None:

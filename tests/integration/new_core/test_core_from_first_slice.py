@@ -7,12 +7,11 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from new_core.app import build_core
 from new_core.service.search import index_stale
 from new_core.settings import CoreSettings
 from new_core.storage import downgrade, make_engine, upgrade
 from tests.support.asgi import get
-from tests.support.core import core_database
+from tests.support.core import core_app, core_database
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]
 
@@ -64,8 +63,8 @@ def _literal(value: object, dialect: str) -> str:
 async def test_a_shop_of_the_first_slice_is_there_after_the_upgrade(core_url: str) -> None:
     await fill(core_url)
 
-    async with core_database(core_url) as database:
-        app = build_core(CoreSettings(core_database=core_url))
+    settings = CoreSettings(core_database=core_url)
+    async with core_database(core_url) as database, core_app(settings) as app:
         async with database.writing() as uow:
             indexed = await index_stale(uow, 10)
         product = (await get(app, f"/v1/products/{PRODUCT}")).json()

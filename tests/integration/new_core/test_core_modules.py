@@ -13,7 +13,7 @@ from new_core.errors import InvalidValue
 from new_core.settings import CoreSettings
 from tests.contract.legacy_adapters.shops import COMMAND, Server, run
 from tests.support.asgi import get
-from tests.support.core import core_database
+from tests.support.core import core_app, core_database
 from tests.support.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 
@@ -25,13 +25,13 @@ async def test_a_module_starts_and_describes_itself_without_the_others(
     name: str, tmp_path: Path
 ) -> None:
     url = f"sqlite:///{tmp_path / 'core.sqlite3'}"
-    async with core_database(url):
-        app = build_core(CoreSettings(core_database=url, core_modules=name))
-
+    settings = CoreSettings(core_database=url, core_modules=name)
+    async with core_database(url), core_app(settings) as app:
         document = (await get(app, "/openapi.json")).json()
         ready = await get(app, "/readyz")
 
-    whole = build_core(CoreSettings(core_database=url)).openapi()
+    async with core_app(CoreSettings(core_database=url)) as all_of_it:
+        whole = all_of_it.openapi()
     assert set(document["paths"]) < set(whole["paths"])
     assert ready.status == 200
 
