@@ -1,6 +1,6 @@
 """What buying costs in the new core: beside django-oscar, and Medusa where it is asked for.
 
-    python -m loadtests.bench_core [--lines 500] [--oscar-lines 100] [--medusa] [--json]
+    python -m loadtests.bench_core [--lines 500] [--oscar-lines 50] [--medusa] [--json]
 
 One run starts a PostgreSQL, the core on it, the core on SQLite, and the demo's django-oscar,
 each with one process, gives them things to sell, and asks them the same questions one after
@@ -209,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m loadtests.bench_core", description=__doc__)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--lines", type=int, default=500, help="of the core's large cart")
-    parser.add_argument("--oscar-lines", type=int, default=100, help="of oscar's; it is quadratic")
+    parser.add_argument("--oscar-lines", type=int, default=50, help="of oscar's; it is quadratic")
     parser.add_argument("--medusa", action="store_true", help="beside Medusa (Node, npm: minutes)")
     parser.add_argument("--medusa-lines", type=int, default=100)
     parser.add_argument("--json", action="store_true", help="figures as JSON")

@@ -19,6 +19,9 @@ from loadtests.bench_processes import BenchError, Processes, free_ports
 _READY_S = 120.0
 _CURRENCY = "CAD"
 _PLENTY = 1_000_000
+_ENOUGH = 12
+"""Units of a thing that the bench of oscar may sell."""
+
 _EMAIL = "a@example.org"
 _CORE_READS = {"product": "", "price": "/price", "stock": "/availability"}
 _OSCAR_READS = {"product": "", "price": "price/", "stock": "availability/"}
@@ -231,7 +234,7 @@ class Oscar(Shop):
         for one in self._api.ask("GET", "/api/products/"):
             ident = one["id"]
             had = self._api.ask("GET", f"/api/products/{ident}/availability/")
-            if had["is_available_to_buy"] and (had["num_available"] or 0) > 1:
+            if had["is_available_to_buy"] and (had["num_available"] or 0) >= _ENOUGH:
                 self._ids.append(ident)
         if len(self._ids) < things:
             raise BenchError(f"oscar sells {len(self._ids)} things, {things} are needed")
