@@ -8,6 +8,7 @@ import secrets
 import sys
 import time
 import uuid
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
@@ -70,7 +71,7 @@ class Api:
         raise BenchError(f"nothing answers on port {self.port}; see the log")
 
 
-class Shop:
+class Shop(ABC):
     """Something that sells.
 
     Attributes:
@@ -82,33 +83,33 @@ class Shop:
     pid: int
     database_pids: Sequence[int] = ()
 
+    @abstractmethod
     def prepare(self, things: int) -> None:
         """Have so many things to sell, plenty of each."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, kind: str, number: int) -> None:
         """Ask for the product, price or stock of some thing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def cart(self) -> Any:
         """A new cart of a guest."""
-        raise NotImplementedError
 
+    @abstractmethod
     def add(self, cart: Any, things: Iterable[int]) -> None:
         """Put these things into a cart, at once where the shop can."""
-        raise NotImplementedError
 
+    @abstractmethod
     def add_line(self, cart: Any, thing: int) -> None:
         """Put one thing into a cart."""
-        raise NotImplementedError
 
+    @abstractmethod
     def look(self, cart: Any) -> None:
         """Ask for the whole cart."""
-        raise NotImplementedError
 
+    @abstractmethod
     def checkout(self, cart: Any) -> None:
         """Order it, to be paid later."""
-        raise NotImplementedError
 
 
 class Core(Shop):
