@@ -55,6 +55,12 @@ _VOUCHER = sa.table(
 _OPENS = sa.table(
     "voucher_voucher_offers", sa.column("voucher_id"), sa.column("conditionaloffer_id")
 )
+TABLES = tuple(
+    table.name
+    for table in (_COUNTRY, _RANGE, _EXCLUDED, _OFFER, _CONDITION, _BENEFIT, _VOUCHER, _OPENS)
+)
+"""The names of oscar's tables that are read here."""
+
 _FREE = core_id("oscar", "shipping_method", "free-shipping")
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from legacy_adapters.oscar.mapping.columns import COLUMNS
+from legacy_adapters.oscar.surroundings import TABLES
 from tests.contract.legacy_adapters.shops import (
     Shop,
     fresh_database,
@@ -41,7 +42,7 @@ def _move(shop: Shop, url: str) -> None:
     engine = sa.create_engine(f"sqlite:///{shop.database}")
     with engine.connect() as connection:
         found = sa.MetaData()
-        found.reflect(connection, only=list(COLUMNS))
+        found.reflect(connection, only=[*COLUMNS, *TABLES])
         rows = {
             table.name: [dict(row) for row in connection.execute(sa.select(table)).mappings()]
             for table in found.sorted_tables
@@ -54,7 +55,7 @@ def _plain(found: sa.MetaData) -> sa.MetaData:
     """The tables without keys and checks, times with zones."""
     plain = sa.MetaData()
     for table in found.sorted_tables:
-        if table.name in COLUMNS:
+        if table.name in (*COLUMNS, *TABLES):
             sa.Table(table.name, plain, *(sa.Column(c.name, _type(c.type)) for c in table.columns))
     return plain
 
