@@ -6,7 +6,6 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import APIRouter, Request, Response
-from pydantic import AwareDatetime
 
 from new_core.api.answers import answer, id_cursor, read_id_cursor
 from new_core.api.auth import needs, needs_customer
@@ -26,7 +25,7 @@ from new_core.api.customers_me import own_id
 from new_core.api.dry_runs import TAKES_BACK
 from new_core.api.house import House, Worker
 from new_core.api.identity_desk import address_of, doing
-from new_core.api.parameters import After, Limit
+from new_core.api.parameters import After, Limit, Moment
 from new_core.api.problems import described
 from new_core.api.schemas import Page
 from new_core.domain.actor import Actor, system
@@ -93,7 +92,7 @@ def _add_own(router: APIRouter, house: House) -> None:
         "/me/consents", response_model=CurrentConsentList, responses=described(404),
         tags=["consent"],
     )  # fmt: skip
-    async def get_own(request: Request, actor: _Self, at: AwareDatetime | None = None) -> Response:
+    async def get_own(request: Request, actor: _Self, at: Moment | None = None) -> Response:
         """What one has agreed to, now or at a time."""
         return await current(request, own_id(actor), actor, at)
 
@@ -110,7 +109,7 @@ def _add_own(router: APIRouter, house: House) -> None:
         responses=described(404), tags=["consent"],
     )  # fmt: skip
     async def get_consents(
-        request: Request, actor: _Reads, customer_id: UUID, at: AwareDatetime | None = None
+        request: Request, actor: _Reads, customer_id: UUID, at: Moment | None = None
     ) -> Response:
         """What a customer has agreed to, now or at a time."""
         return await current(request, customer_id, actor, at)
@@ -126,7 +125,7 @@ def _add_own(router: APIRouter, house: House) -> None:
         return await put_down(request, asked, customer_id, actor)
 
     async def current(
-        request: Request, customer_id: UUID, actor: Actor, at: AwareDatetime | None
+        request: Request, customer_id: UUID, actor: Actor, at: Moment | None
     ) -> Response:
         act = doing(house, actor)
         async with house.database.writing() as uow:

@@ -14,7 +14,7 @@ _ISO = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
 
 def _iso_alone(value: object) -> object:
     """Pydantic would take any number for seconds since 1970, which no schema says."""
-    if isinstance(value, str) and not _ISO.match(value):
+    if isinstance(value, int | float) or (isinstance(value, str) and not _ISO.match(value)):
         raise ValueError("must be an ISO 8601 time with a zone")
     return value
 
