@@ -66,8 +66,15 @@ def charge(order_id: UUID, *events: tuple[str, int]) -> list[Any]:
             "payment_attempt", id=attempt, intent_id=intent, number=1, gateway="a", state="declined"
         ),
         *(
-            row("payment_event", attempt_id=attempt, kind=kind, amount_minor=minor, gateway="a")
-            for kind, minor in events
+            row(
+                "payment_event",
+                attempt_id=attempt,
+                number=number,
+                kind=kind,
+                amount_minor=minor,
+                gateway="a",
+            )  # fmt: skip
+            for number, (kind, minor) in enumerate(events, 1)
         ),
     ]
 
