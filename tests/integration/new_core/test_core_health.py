@@ -73,7 +73,7 @@ def charge(order_id: UUID, *events: tuple[str, int]) -> list[Any]:
                 kind=kind,
                 amount_minor=minor,
                 gateway="a",
-            )  # fmt: skip
+            )
             for number, (kind, minor) in enumerate(events, 1)
         ),
     ]
