@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -66,7 +65,8 @@ class Medusa(Shop):
             ("db:migrate",),
             ("user", "-e", _ADMIN["email"], "-p", _ADMIN["password"]),
         ):
-            _wait(processes, processes.start(*_medusa(*step), env=environment, log="medusa.log"))
+            pid = processes.start(*_medusa(*step), env=environment, log="medusa.log")
+            processes.finish(pid, _STEP_S)
         self.pid = processes.start(*_medusa("start"), env=environment, log="medusa.log")
         self._api = Api(port)
         self._api.wait("/health")
@@ -208,11 +208,3 @@ def _install() -> None:
     if done.returncode != 0:
         raise BenchError(f"npm could not install Medusa: {done.stderr[-400:]}")
     (_CACHE / "ready").touch()
-
-
-def _wait(processes: Processes, pid: int) -> None:
-    deadline = time.monotonic() + _STEP_S
-    while not processes.has_ended(pid):
-        if time.monotonic() > deadline:
-            raise BenchError("Medusa's migration does not end; see medusa.log")
-        time.sleep(0.2)

@@ -218,8 +218,7 @@ class Oscar(Shop):
         folder = str(processes.folder / "oscar")
         store = "legacy_adapters.oscar.demo_store.run"
         done = processes.start(sys.executable, "-m", store, "prepare", "--dir", folder)
-        while not processes.has_ended(done):
-            time.sleep(0.1)
+        processes.finish(done, _READY_S)
         (port,) = free_ports(1)
         self.pid = processes.start(
             sys.executable, "-m", store, "serve", "--dir", folder,

@@ -66,6 +66,21 @@ class Processes:
         """Whether one of them is gone."""
         return next(one for one in self._started if one.pid == pid).poll() is not None
 
+    def finish(self, pid: int, within_s: float) -> None:
+        """Wait for one of them to end by itself, and forget it.
+
+        Raises:
+            BenchError: it takes longer, or ends with an error.
+        """
+        process = next(one for one in self._started if one.pid == pid)
+        try:
+            status = process.wait(within_s)
+        except subprocess.TimeoutExpired as exc:
+            raise BenchError(f"{process.args!r} takes more than {within_s:g} s") from exc
+        self._started.remove(process)
+        if status != 0:
+            raise BenchError(f"{process.args!r} ended with {status}; see the log")
+
     def write(self, name: str, text: str) -> str:
         """Put a file into the folder; a reader never sees half of it."""
         path = self.folder / name
