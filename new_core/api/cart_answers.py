@@ -9,8 +9,7 @@ from uuid import UUID
 
 from pydantic import Field
 
-from new_core.api.schemas import Amount, Answer, Page
-from new_core.domain.address import PostalAddress
+from new_core.api.schemas import Amount, Answer, Page, PostalAddressOut
 from new_core.domain.cart import Cart, CartLine, CartState
 from new_core.domain.cart_lines import REFUSALS, Goods, Placed, RowRefusal
 from new_core.domain.cart_problems import CartProblem
@@ -26,27 +25,6 @@ from new_core.domain.totals import (
 )
 from new_core.service.cart_changes import Added
 from new_core.service.carting import CartView
-
-
-class AddressOut(Answer):
-    """Where post goes."""
-
-    country: str
-    lines: list[str]
-    city: str
-    first_name: str
-    last_name: str
-    title: str
-    company: str
-    region: str
-    postcode: str
-    phone: str
-    notes: str
-
-    @classmethod
-    def of(cls, address: PostalAddress | None) -> AddressOut | None:
-        """An address, or null where there is none."""
-        return cls.model_validate(address, from_attributes=True) if address else None
 
 
 class LineOut(Answer):
@@ -172,8 +150,8 @@ class CartOut(Answer):
     shipping_code: str
     shipping: ShippingOut | None
     shipping_required: bool
-    shipping_address: AddressOut | None
-    billing_address: AddressOut | None
+    shipping_address: PostalAddressOut | None
+    billing_address: PostalAddressOut | None
     discounts: list[DiscountOut]
     taxes: list[TaxOut]
     tax_known: bool = Field(description="false while the destination is not known")
@@ -204,8 +182,8 @@ class CartOut(Answer):
             lines=_lines(view), coupons=list(cart.coupons),
             shipping_code=cart.shipping_code, shipping=_shipping(priced.shipping, currency),
             shipping_required=view.facts.shipping.needed,
-            shipping_address=AddressOut.of(cart.shipping_address),
-            billing_address=AddressOut.of(cart.billing_address),
+            shipping_address=PostalAddressOut.of(cart.shipping_address),
+            billing_address=PostalAddressOut.of(cart.billing_address),
             discounts=_discounts(priced.discounts, currency),
             taxes=_taxes(priced.taxes, currency),
             tax_known=priced.tax_known, tax_included=priced.tax_included,

@@ -9,8 +9,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from new_core.api.schemas import Amount, Answer, Page
-from new_core.domain.address import PostalAddress
+from new_core.api.schemas import Amount, Answer, Page, PostalAddressOut
 from new_core.domain.catalog import Stored
 from new_core.domain.checkout import CheckoutState
 from new_core.domain.currency import decimals
@@ -215,27 +214,6 @@ class OrderShippingOut(Answer):
         )  # fmt: skip
 
 
-class OrderAddressOut(Answer):
-    """Where post goes, as the order keeps it."""
-
-    country: str
-    lines: list[str]
-    city: str
-    first_name: str
-    last_name: str
-    title: str
-    company: str
-    region: str
-    postcode: str
-    phone: str
-    notes: str
-
-    @classmethod
-    def of(cls, address: PostalAddress | None) -> OrderAddressOut | None:
-        """An address, or null where there is none."""
-        return cls.model_validate(address, from_attributes=True) if address else None
-
-
 class OrderOut(Answer):
     """An order; `lines` is null in lists that were not asked to expand them."""
 
@@ -255,8 +233,8 @@ class OrderOut(Answer):
     tax: Amount
     total: Amount
     tax_included: bool = Field(description="whether list prices had the tax in them")
-    shipping_address: OrderAddressOut | None
-    billing_address: OrderAddressOut | None
+    shipping_address: PostalAddressOut | None
+    billing_address: PostalAddressOut | None
     purchase_order_number: str
     note: str
     cancel_reason: str
@@ -282,8 +260,8 @@ class OrderOut(Answer):
             taxes=TaxOut.all_of(order.taxes, currency),
             net=money_out(order.total_minor - tax, currency), tax=money_out(tax, currency),
             total=money_out(order.total_minor, currency), tax_included=order.tax_included,
-            shipping_address=OrderAddressOut.of(order.shipping_address),
-            billing_address=OrderAddressOut.of(order.billing_address),
+            shipping_address=PostalAddressOut.of(order.shipping_address),
+            billing_address=PostalAddressOut.of(order.billing_address),
             purchase_order_number=order.purchase_order_number, note=order.note,
             cancel_reason=order.cancel_reason, source=order.source, created_at=order.created_at,
             placed_at=order.placed_at, updated_at=stored.updated_at, version=stored.version,

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from new_core.domain.address import PostalAddress
 from new_core.domain.catalog import Category, Reference, Status, Structure, ValueType
 from new_core.domain.money import Money, UnitPrice
 from new_core.domain.pricing import PriceList, PriceListKind, PriceTrace, Refusal
@@ -39,6 +40,27 @@ class Amount(Answer):
     def of(cls, money: Money | UnitPrice | None) -> Amount | None:
         """The amount, or null where there is none."""
         return cls(amount=money.text, currency=money.currency) if money else None
+
+
+class PostalAddressOut(Answer):
+    """Where post goes."""
+
+    country: str
+    lines: list[str]
+    city: str
+    first_name: str
+    last_name: str
+    title: str
+    company: str
+    region: str
+    postcode: str
+    phone: str
+    notes: str
+
+    @classmethod
+    def of(cls, address: PostalAddress | None) -> PostalAddressOut | None:
+        """An address, or null where there is none."""
+        return cls.model_validate(address, from_attributes=True) if address else None
 
 
 class AttributeOut(Answer):
