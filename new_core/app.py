@@ -49,7 +49,7 @@ from new_core.domain.rate_limit import RateLimit
 from new_core.errors import CoreError, InvalidValue
 from new_core.ports import Database
 from new_core.settings import CoreSettings
-from new_core.storage import SqlDatabase, make_engine, make_reader, make_trier, upgrade
+from new_core.storage import MarkDryRun, SqlDatabase, make_engine, make_reader, make_trier, upgrade
 from new_core.storage.ids import new_id
 
 MODULES: Mapping[str, Module] = {
@@ -102,6 +102,7 @@ def build_core(
     *,
     extensions: tuple[Extend, ...] = (),
     facades: tuple[Facade, ...] = (),
+    mark_dry_run: MarkDryRun | None = None,
 ) -> FastAPI:
     """The core as an ASGI application; it migrates its database when it starts.
 
@@ -109,6 +110,7 @@ def build_core(
         settings: where the database is.
         extensions: called once each while the application is built.
         facades: mounted each at its path.
+        mark_dry_run: see SqlDatabase.
 
     Raises:
         InvalidValue: the database URL is of no use, or a module is not there.
@@ -120,6 +122,7 @@ def build_core(
         engine,
         make_reader(settings.database, pool_size=settings.pool_size),
         make_trier(settings.database),
+        mark_dry_run,
     )
 
     metrics = Metrics()

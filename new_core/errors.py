@@ -42,6 +42,19 @@ class StoreUnavailable(CoreError):
     """The database did not answer, or not in time; nothing was written, safe to try again."""
 
 
+class WriteFenced(StoreUnavailable):
+    """Another store owns what the request would change, or is about to; nothing was written.
+    Ask again: whoever routes requests knows the owner soon.
+
+    Attributes:
+        domain: what is not this core's to change now, e.g. "orders".
+    """
+
+    def __init__(self, domain: str) -> None:
+        super().__init__(f"this core does not take writes of {domain} now")
+        self.domain = domain
+
+
 class BusUnavailable(CoreError):
     """The bus took nothing; the events are kept and sent again."""
 

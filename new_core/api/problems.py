@@ -28,9 +28,15 @@ from new_core.errors import (
     StoreUnavailable,
     TooManyTries,
     Unauthenticated,
+    WriteFenced,
 )
 
 MEDIA_TYPE = "application/problem+json"
+FENCED = "banyan-fenced"
+"""Header of an answer to a write that was refused because another store owns the domain in it:
+nothing happened, and whoever routes requests may send it to the owner.
+"""
+
 _RETRY_AFTER_S = "1"
 
 
@@ -119,7 +125,7 @@ def install(app: FastAPI) -> None:
         if isinstance(error, ChangedMeanwhile):
             return problem(request, 412, "changed_meanwhile", f"{error}; read it again")
         if isinstance(error, StoreUnavailable):
-            return problem(request, 503, "store_unavailable", "the database does not answer")
+            return _unavailable(request, error)
         return _refusal(request, error)
 
     app.add_exception_handler(RequestValidationError, refused)
@@ -134,6 +140,14 @@ def _allowed(request: Request) -> list[str]:
         if route.matches(request.scope)[0] is not Match.NONE:
             found |= set(getattr(route, "methods", None) or ())
     return sorted(found)
+
+
+def _unavailable(request: Request, error: StoreUnavailable) -> Response:
+    if isinstance(error, WriteFenced):
+        answer = problem(request, 503, "write_fenced", str(error))
+        answer.headers[FENCED] = error.domain
+        return answer
+    return problem(request, 503, "store_unavailable", "the database does not answer")
 
 
 def _refusal(request: Request, error: Exception) -> Response:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from new_core.api.house import Worker
-from new_core.errors import CoreError
+from new_core.errors import CoreError, WriteFenced
 
 _AFTER_ERROR_S = 5.0
 _CLOSING_S = 5.0
@@ -44,11 +44,18 @@ async def _again_and_again(worker: Worker) -> None:
 
 async def _rounds(worker: Worker) -> None:
     task = asyncio.current_task()
+    fenced: str | None = None
     # 1. The worker is told to stop while it waits for the database, 2. the driver, which cuts its
     # connection off, answers with an error of its own, 3. nobody tells the worker again.
     while task is None or not task.cancelling():
         try:
             done = await worker.run()
+        except WriteFenced as exc:
+            # It lasts as long as another store owns the domain: weeks, and no trouble.
+            if fenced != exc.domain:
+                log.info("%s waits: %s", worker.name, exc)
+            fenced = exc.domain
+            await asyncio.sleep(max(_AFTER_ERROR_S, worker.every_s))
         except CoreError as exc:
             log.warning("%s: %s", worker.name, exc)
             await asyncio.sleep(max(_AFTER_ERROR_S, worker.every_s))
@@ -57,5 +64,6 @@ async def _rounds(worker: Worker) -> None:
             log.exception("%s", worker.name)
             await asyncio.sleep(max(_AFTER_ERROR_S, worker.every_s))
         else:
+            fenced = None
             if not done:
                 await asyncio.sleep(worker.every_s)

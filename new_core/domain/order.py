@@ -59,7 +59,12 @@ class FulfilmentStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class OrderLine:
-    """One line, with title, price and taxes as they were when it was placed."""
+    """One line, with title, price and taxes as they were when it was placed.
+
+    Attributes:
+        stock_level_id: where an order that came from elsewhere is sent from; of the core's own
+            the reservations know.
+    """
 
     id: UUID
     variant_id: UUID
@@ -78,6 +83,7 @@ class OrderLine:
     cancelled_quantity: int = 0
     fulfilled_quantity: int = 0
     returned_quantity: int = 0
+    stock_level_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,12 +22,15 @@ class LineAsked:
     Attributes:
         key: the line's own id; comes back in `PricedLine.key`.
         agreed_unit_micro: a price that is pinned (a quote's); None lets the lists decide.
+        position: of equal lines, the one that stands first is given to first; where positions
+            are equal too, their keys decide.
     """
 
     key: UUID
     variant_id: UUID
     quantity: int
     agreed_unit_micro: int | None = None
+    position: int = 0
 
 
 @dataclass(frozen=True, slots=True)

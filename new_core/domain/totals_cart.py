@@ -63,7 +63,7 @@ class _Found:
 def price_cart(asked: CartAsked, known: Known) -> PricedCart:
     """The money of a cart whose prices were found."""
     found = [_found(one, asked.buyer.currency, known) for one in asked.lines]
-    found.sort(key=lambda one: one.asked.key.int)
+    found.sort(key=lambda one: (one.asked.position, one.asked.key.int))
     sold = [one.included for one in found if one.open.unit_micro is not None]
     included = bool(sold) and all(sold)
     cart = _open(asked, found, known)

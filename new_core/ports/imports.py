@@ -48,8 +48,13 @@ class RefStore(Protocol):
         """References by external id; unknown and removed ones are absent."""
         ...
 
-    async def external(self, system: str, internal_ids: Collection[UUID]) -> dict[UUID, str]:
-        """External ids by internal id; unknown and removed ones are absent."""
+    async def external(
+        self, system: str, internal_ids: Collection[UUID], *, entity_type: str = ""
+    ) -> dict[UUID, str]:
+        """External ids by internal id; unknown and removed ones are absent.
+
+        A thing may have names of several types there; with a type only those of it count.
+        """
         ...
 
     async def every(self, system: str, entity_type: str) -> dict[UUID, str]:

@@ -56,7 +56,9 @@ async def shipping_needs(
 
 def goods_asked(cart: Cart, destination: Destination | None) -> CartAsked:
     """A cart without its shipping, as the pricing is asked."""
-    lines = tuple(LineAsked(one.id, one.variant_id, one.quantity) for one in cart.lines)
+    lines = tuple(
+        LineAsked(one.id, one.variant_id, one.quantity, position=one.position) for one in cart.lines
+    )
     return CartAsked(cart.buyer, lines, cart.coupons, None, destination)
 
 

@@ -28,8 +28,15 @@ from new_core.storage.catalog import SqlCatalog
 from new_core.storage.checkout import SqlCheckout
 from new_core.storage.consent import SqlConsent
 from new_core.storage.customers import SqlCustomers
-from new_core.storage.dry_run import SqlDryRun, current_run, in_force, watch_all_engines
+from new_core.storage.dry_run import (
+    MarkDryRun,
+    SqlDryRun,
+    current_run,
+    in_force,
+    watch_all_engines,
+)
 from new_core.storage.engine import WRITING
+from new_core.storage.fenced_writes import tell_fenced_writes
 from new_core.storage.health import SqlHealth
 from new_core.storage.idempotency import SqlIdempotency
 from new_core.storage.identity import SqlIdentity
@@ -57,7 +64,11 @@ class SqlDatabase:
     """
 
     def __init__(
-        self, writer: AsyncEngine, reader: AsyncEngine, trier: AsyncEngine | None = None
+        self,
+        writer: AsyncEngine,
+        reader: AsyncEngine,
+        trier: AsyncEngine | None = None,
+        mark_dry_run: MarkDryRun | None = None,
     ) -> None:
         """Begin without connections.
 
@@ -65,12 +76,18 @@ class SqlDatabase:
             writer: for what is to stay.
             reader: for reads.
             trier: for dry runs alone; without it there are none.
+            mark_dry_run: called first in the transaction of each dry run; what it says there,
+                e.g. whose the transaction is, is taken back with it.
         """
         self._reading = reader
         self._writing = writer.execution_options(**{WRITING: True})
         self._trying = trier.execution_options(**{WRITING: True}) if trier is not None else None
+        self._mark_dry_run = mark_dry_run
         self._cache = CatalogCache()
         watch_all_engines()
+        for engine in (writer, trier):
+            if engine is not None:
+                tell_fenced_writes(engine)
 
     async def dispose(self) -> None:
         """Close all connections."""
@@ -96,7 +113,7 @@ class SqlDatabase:
     async def dry_run(self) -> AsyncIterator[None]:
         if self._trying is None:
             raise DryRunStrayed("this process makes no dry runs")
-        run = SqlDryRun(self._trying)
+        run = SqlDryRun(self._trying, self._mark_dry_run)
         with without_effects() as refused, in_force(run):
             try:
                 yield

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -12,6 +12,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncTransaction
 
 from new_core.errors import DryRunNotTakenBack, DryRunStrayed
+
+MarkDryRun = Callable[[AsyncConnection], Awaitable[None]]
+"""Says in a transaction that it is a dry run's."""
 
 _MARK = "dry_run"
 
@@ -24,9 +27,10 @@ class SqlDryRun:
         stray: what it tried that cannot be taken back, in words; None while nothing.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
+    def __init__(self, engine: AsyncEngine, mark: MarkDryRun | None = None) -> None:
         self.stray: str | None = None
         self.engine = engine
+        self._mark = mark
         self._connection: AsyncConnection | None = None
         self._transaction: AsyncTransaction | None = None
         self._is_lent = False
@@ -97,6 +101,8 @@ class SqlDryRun:
         connection = await self.engine.connect()
         try:
             transaction = await connection.begin()
+            if self._mark is not None:
+                await self._mark(connection)
             await connection.exec_driver_sql(f"SAVEPOINT {_MARK}")
         except BaseException:
             await connection.invalidate()

@@ -67,6 +67,7 @@ def line_rows(order: Order) -> list[dict[str, Any]]:
             "position": one.position,
             "variant_id": one.variant_id,
             "product_id": one.product_id,
+            "stock_level_id": one.stock_level_id,
             "sku": one.sku,
             "title": one.title,
             "quantity": one.quantity,
@@ -150,6 +151,7 @@ def line_of(row: Row) -> OrderLine:
         cancelled_quantity=row["cancelled_quantity"],
         fulfilled_quantity=row["fulfilled_quantity"],
         returned_quantity=row["returned_quantity"],
+        stock_level_id=row["stock_level_id"],
     )
 
 

@@ -27,6 +27,7 @@ _INTERNAL = _LIVING.where(
 _EXTERNAL = sa.select(_REF.internal_id, _REF.external_id).where(
     _SYSTEM, _REF.removed_at.is_(None), one_of(_REF.internal_id)
 )
+_EXTERNAL_OF = _EXTERNAL.where(_REF.entity_type == sa.bindparam("entity_type"))
 _EVERY = sa.select(_REF.internal_id, _REF.external_id).where(
     _SYSTEM, _REF.entity_type == sa.bindparam("entity_type"), _REF.removed_at.is_(None)
 )
@@ -49,8 +50,12 @@ class SqlRefs:
         )
         return {row["external_id"]: _ref(row) for row in rows}
 
-    async def external(self, system: str, internal_ids: Collection[UUID]) -> dict[UUID, str]:
-        rows = await fetch(self._connection, _EXTERNAL, internal_ids, system=system)
+    async def external(
+        self, system: str, internal_ids: Collection[UUID], *, entity_type: str = ""
+    ) -> dict[UUID, str]:
+        of = {"entity_type": entity_type} if entity_type else {}
+        asked = _EXTERNAL_OF if entity_type else _EXTERNAL
+        rows = await fetch(self._connection, asked, internal_ids, system=system, **of)
         return {row["internal_id"]: row["external_id"] for row in rows}
 
     async def every(self, system: str, entity_type: str) -> dict[UUID, str]:

@@ -64,6 +64,8 @@ order_line = sa.Table(
     sa.Column("position", sa.Integer(), nullable=False),
     sa.Column("variant_id", sa.Uuid(), nullable=False, index=True),
     sa.Column("product_id", sa.Uuid(), nullable=False),
+    # Where an order that came from elsewhere is sent from; the core's own have reservations.
+    sa.Column("stock_level_id", sa.Uuid()),
     sa.Column("sku", sa.Text(), nullable=False),
     sa.Column("title", sa.Text(), nullable=False),
     sa.Column("quantity", sa.Integer(), nullable=False),

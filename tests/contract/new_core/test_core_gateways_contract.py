@@ -15,6 +15,7 @@ import pytest
 import stripe
 from aiohttp import web
 
+from loadtests.ports import free_port
 from new_core.domain.gateway import (
     Book,
     BookState,
@@ -32,7 +33,6 @@ from new_core.ports import Gateway
 from new_core.storage.ids import new_id
 from tests.support import localstripe, square_books
 from tests.support.fault_hop import Fault, FaultHop, fault_hop
-from tests.support.ports import free_port
 
 pytestmark = pytest.mark.contract
 

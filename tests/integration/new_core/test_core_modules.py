@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.ports import free_port
 from new_core.app import MODULES, build_core
 from new_core.errors import InvalidValue
 from new_core.settings import CoreSettings
 from tests.contract.legacy_adapters.shops import COMMAND, Server, run
 from tests.support.asgi import get
 from tests.support.core import core_app, core_database
-from tests.support.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(60)]

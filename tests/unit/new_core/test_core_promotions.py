@@ -159,6 +159,21 @@ def test_buy_two_get_one_gives_the_cheapest() -> None:
     assert off(priced(a_promotion(1, action, LINE), cheap=1, dear=5)) == {"P1": 2500}
 
 
+@pytest.mark.parametrize("keys", [(10, 11), (11, 10)])
+def test_of_equal_lines_the_one_that_stands_first_is_free(keys: tuple[int, int]) -> None:
+    price_list = PriceList(UUID(int=9), "l", "CAD", PriceListKind.BASE, 0, tax_included=False)
+    listed = Listed(Price(CHEAP, price_list.id, CHEAP, None, 1, 5_000_000), price_list)
+    lines = tuple(
+        LineAsked(UUID(int=key), CHEAP, 2, position=place) for place, key in enumerate(keys)
+    )
+    traces = {Want(CHEAP, 2): PriceTrace(listed, (), None)}
+    running = [Running(a_promotion(1, BuyXGetY(2, 1), LINE))]
+
+    cart = price_cart(CartAsked(Buyer("CAD"), lines), Known(NOW, traces, {}, running))
+
+    assert [one.discount_minor for one in cart.lines] == [500, 0]
+
+
 @pytest.mark.parametrize(("units", "given"), [(2, 0), (3, 150), (9, 450), (10, 1000)])
 def test_the_highest_tier_that_is_reached_counts(units: int, given: int) -> None:
     tiers = (Tier(3, PercentOff(100_000)), Tier(10, AmountOff(100)))

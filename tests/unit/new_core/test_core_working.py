@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 
 import pytest
 
 from new_core.api.house import Worker
 from new_core.api.working import working
+from new_core.errors import WriteFenced
 
 
 @dataclass
@@ -73,3 +75,18 @@ async def test_a_worker_that_cannot_let_go_does_not_hold_up_the_end() -> None:
 
     async with working([Worker("breaks", rounds.run, 3600.0, broken)]):
         await asyncio.wait_for(rounds.is_through.wait(), 30)
+
+
+async def test_a_worker_that_may_not_write_says_so_once_and_goes_on_when_it_may(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("new_core.api.working._AFTER_ERROR_S", 0.0)
+    rounds = Rounds([WriteFenced("orders"), WriteFenced("orders"), WriteFenced("orders"), 1])
+
+    with caplog.at_level(logging.INFO, "new_core.api.working"):
+        async with working([Worker("sweep", rounds.run, 0.0)]):
+            await asyncio.wait_for(rounds.is_through.wait(), 30)
+
+    told = [(one.levelname, one.message) for one in caplog.records]
+    assert told == [("INFO", "sweep waits: this core does not take writes of orders now")]
+    assert rounds.done == [1]
