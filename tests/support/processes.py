@@ -48,6 +48,23 @@ def spawn_process(
         process.wait(5)
 
 
+def plain_environment(**more: str) -> dict[str, str]:
+    """This process's variables without those of Banyan, and some more."""
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("BANYAN_")}
+    return plain | more
+
+
+def run_process(command: Sequence[str], *, log: Path, env: Mapping[str, str] | None = None) -> None:
+    """Run `command` to its end, within a minute.
+
+    Raises:
+        RuntimeError: it did not end well; the message is its output.
+    """
+    with spawn_process(command, log=log, env=env) as process:
+        if process.wait(60):
+            raise RuntimeError(log.read_text())
+
+
 def wait_for_http(url: str, timeout_s: float = 30, *, status: int = 200) -> None:
     """Wait until GET `url` answers `status`.
 
