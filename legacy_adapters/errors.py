@@ -31,3 +31,43 @@ class RowCorrupt(AdapterError):
         super().__init__(f"{field} {problem}")
         self.field = field
         self.problem = problem
+
+
+class SourceUnavailable(AdapterError):
+    """A database whose changes are captured or applied did not answer; safe to try again."""
+
+
+class SourceLost(AdapterError):
+    """The log from the asked position on is gone; only a new backfill helps."""
+
+
+class SourceUnfit(AdapterError):
+    """A database is set up so that its changes cannot be captured; the text says what to do."""
+
+
+class FenceTimeout(AdapterError):
+    """Writers did not finish in time, so the fence was not closed; nothing changed."""
+
+
+class FencedOut(AdapterError):
+    """Somebody with a newer term has taken over; nothing was written."""
+
+
+class RowRefused(AdapterError):
+    """A database refuses a row, e.g. by a constraint; nothing of the transaction stays.
+
+    Attributes:
+        table: the table's name, "" where it is not known.
+    """
+
+    def __init__(self, table: str, problem: str) -> None:
+        super().__init__(f"{table or 'a table'} refuses a row: {problem}")
+        self.table = table
+
+
+class BackfillTooEarly(AdapterError):
+    """A backfill was asked for before the stream of changes has begun."""
+
+
+class TakenOver(AdapterError):
+    """Another process carries this stream; this one must stop."""

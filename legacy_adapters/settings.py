@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import field_validator
+from pydantic import SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from new_core.domain.currency import CURRENCIES
@@ -19,6 +19,8 @@ class OscarSettings(BaseSettings):
             (BANYAN_OSCAR_TIME_ZONE).
         currency: OSCAR_DEFAULT_CURRENCY of the shop, in which baskets are
             (BANYAN_OSCAR_CURRENCY).
+        secret_key: SECRET_KEY of the shop (BANYAN_OSCAR_SECRET_KEY), with which it names and
+            signs sessions. Without it sessions are not carried between both stores.
     """
 
     model_config = SettingsConfigDict(env_prefix="BANYAN_OSCAR_", extra="ignore")
@@ -26,6 +28,7 @@ class OscarSettings(BaseSettings):
     media_url: str = "/media/"
     time_zone: str = "UTC"
     currency: str = "GBP"
+    secret_key: SecretStr = SecretStr("")
 
     @field_validator("time_zone")
     @classmethod
@@ -49,3 +52,15 @@ class OscarSettings(BaseSettings):
         if not url.endswith("/"):
             raise ValueError(f"{url!r} must end with a slash")
         return url
+
+
+class SyncSettings(BaseSettings):
+    """Where the store is that is migrated away from.
+
+    Attributes:
+        legacy_database: its URL, of SQLite, PostgreSQL or MariaDB (BANYAN_LEGACY_DATABASE).
+    """
+
+    model_config = SettingsConfigDict(env_prefix="BANYAN_", extra="ignore")
+
+    legacy_database: str = ""

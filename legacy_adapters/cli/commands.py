@@ -1,7 +1,5 @@
 """The commands `banyan core` and `banyan backfill`."""
 
-# ruff: noqa: PLC0415 - what a command needs is imported when it runs, so that --help is quick
-
 from __future__ import annotations
 
 import socket
@@ -82,7 +80,7 @@ def backfill(
     """
     import asyncio
 
-    from legacy_adapters.app import run_backfill
+    from legacy_adapters.app.serving import run_backfill
     from legacy_adapters.cli.presenting import RichProgress, SilentProgress, as_line, print_report
     from legacy_adapters.errors import AdapterError
     from new_core.errors import CoreError

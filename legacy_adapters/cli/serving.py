@@ -14,7 +14,7 @@ import uvicorn
 from typing_extensions import override
 from uvicorn.supervisors import Multiprocess
 
-from legacy_adapters.app import Settings, build_app
+from legacy_adapters.app.serving import Settings, build_app
 from legacy_adapters.oscar.storage import upgrade_oscar
 from new_core.settings import CoreSettings
 from new_core.storage import make_engine, upgrade
@@ -28,7 +28,7 @@ def serve(settings: CoreSettings, listener: socket.socket, workers: int) -> int:
     Raises:
         CoreError: the database cannot be used; nothing was served.
     """
-    _log_json_lines()
+    log_json_lines()
     asyncio.run(_migrate(settings))
     config = uvicorn.Config(
         partial(_application, Settings(core=settings)),
@@ -58,7 +58,7 @@ def serve(settings: CoreSettings, listener: socket.socket, workers: int) -> int:
 
 def _application(settings: Settings) -> object:
     """Built in the process that serves it."""
-    _log_json_lines()
+    log_json_lines()
     return build_app(settings)
 
 
@@ -89,7 +89,8 @@ class _JsonLine(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def _log_json_lines() -> None:
+def log_json_lines(level: int = logging.WARNING) -> None:
+    """Log to stderr, a JSON value a line."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_JsonLine())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler], force=True)
+    logging.basicConfig(level=level, handlers=[handler], force=True)

@@ -40,7 +40,7 @@ class OscarDatabase:
     """
 
     def __init__(self, url: str) -> None:
-        self._engine = _engine(url)
+        self._engine = reading_engine(url)
         self._connection: AsyncConnection | None = None
 
     async def close(self) -> None:
@@ -89,7 +89,13 @@ def chunks(values: Collection[int]) -> Iterator[list[int]]:
         yield part
 
 
-def _engine(text: str) -> AsyncEngine:
+def reading_engine(text: str) -> AsyncEngine:
+    """An engine that only reads. The caller disposes of it.
+
+    Raises:
+        LegacyUnreadable: no URL of a database that oscar runs on.
+        LegacyUnavailable: there is no such file.
+    """
     url = _url(text)
     if url.get_backend_name() != "sqlite":
         return create_async_engine(url, pool_size=1, max_overflow=0, pool_pre_ping=True)

@@ -10,10 +10,10 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from legacy_adapters.oscar.database import Cells, OscarDatabase
-from legacy_adapters.oscar.mapping.offers import OfferRows, promotion
-from legacy_adapters.oscar.storage import Country, SqlCountries
+from legacy_adapters.oscar.mapping.offers import OfferRows, offer_key, promotion
+from legacy_adapters.oscar.storage import Country, SqlCountries, SqlVouchers, put_unknown
 from new_core.domain.actor import system
-from new_core.domain.identity import core_id
+from new_core.domain.identity import ExternalRef, core_id
 from new_core.domain.promotions import Promotion
 from new_core.domain.shipping import ShippingMethod, ShippingRate
 from new_core.ports import Database
@@ -89,20 +89,27 @@ async def copy_surroundings(
         )
         for row in rows
     ]
+    vouchers = await oscar.rows(sa.select(_VOUCHER.c.id, _VOUCHER.c.code))
     async with database.writing() as uow:
         await SqlCountries(uow).replace(countries)
+        await SqlVouchers(uow).put({str(row["id"]): str(row["code"]) for row in vouchers}, now)
         await uow.commit()
     async with database.writing() as uow:
         if not await uow.shipping.methods():
             doing = Doing(system("oscar-backfill"), now, lambda: _FREE)
             await create_method(uow, _free_shipping(_FREE, currency, now), doing)
             await uow.commit()
+    refs = []
     for one in await _offers(oscar):
         new = promotion(one, currency)
         if new is None:
             log.warning("the offer %r is not copied: write a promotion for it", one.offer["name"])
         else:
             await _write_once(database, new, now)
+            refs.append(ExternalRef("oscar", "offer", offer_key(one), new.id, ""))
+    async with database.writing() as uow:
+        await put_unknown(uow, refs, now)
+        await uow.commit()
 
 
 async def _write_once(database: Database, new: Promotion, now: datetime) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from tests.support.ports import free_port
+from loadtests.ports import free_port
 
 
 def _binaries() -> Path:

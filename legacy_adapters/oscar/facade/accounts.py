@@ -114,8 +114,8 @@ async def _begin_session(uow: UnitOfWork, visit: Visit, person: Person) -> None:
         except (Conflict, NotFound):
             # Nobody is kept out because their baskets do not fit together.
             cart_id = None
-    key = visit.name.logged_in().key_sha256 if visit.name is not None else ""
-    await visit.remember(uow, Session(key, person.id, cart_id))
+    new = visit.terms.named(visit.name.logged_in()) if visit.name is not None else Session("")
+    await visit.remember(uow, replace(new, customer_id=person.id, cart_id=cart_id))
     await SqlNumbers(uow).give(carts.USER, [person.id], visit.at)
 
 

@@ -25,13 +25,13 @@ from legacy_adapters.oscar.mapping.links import Links, origin
 from legacy_adapters.oscar.mapping.session_ids import (
     SessionName,
     csrf_problem,
-    digest,
     origin_problem,
     read_header,
     realm_of,
 )
 from legacy_adapters.oscar.storage import Session, SqlSessions
-from new_core.errors import StoreUnavailable
+from new_core.api.problems import FENCED
+from new_core.errors import StoreUnavailable, WriteFenced
 
 _SAFE = ("GET", "HEAD", "OPTIONS", "TRACE")
 _MOST_BYTES = 1024 * 1024
@@ -84,10 +84,16 @@ class OscarFacade:
             if not await _recognised(visit, view):
                 return _bare(401, _NOBODY)
             reply = await _answered(visit, view, override)
-        except StoreUnavailable:
-            later = {"detail": "Service temporarily unavailable, try again later."}
-            reply = Reply(503, later, (("retry-after", "1"),))
+        except StoreUnavailable as exc:
+            reply = _later(exc)
         return _written(reply, visit, view)
+
+
+def _later(error: StoreUnavailable) -> Reply:
+    """What Django REST framework answers when a service is away; the router reads the rest."""
+    body = {"detail": "Service temporarily unavailable, try again later."}
+    fenced = ((FENCED, error.domain),) if isinstance(error, WriteFenced) else ()
+    return Reply(503, body, (("retry-after", "1"), *fenced))
 
 
 async def _recognised(visit: Visit, view: View) -> bool:
@@ -97,13 +103,21 @@ async def _recognised(visit: Visit, view: View) -> bool:
     must_be = name is not None and name.is_known
     if not view.needs_session and not must_be:
         return True
-    key = name.key_sha256 if name is not None else digest(cookie) if cookie else ""
-    if not key:
+    terms = visit.terms
+    mine = terms.named(name) if name is not None else terms.keyed(cookie) if cookie else None
+    if mine is None:
         return True
     async with visit.house.database.reading() as uow:
-        found = await SqlSessions(uow).get(key, visit.at)
+        sessions = SqlSessions(uow)
+        found = await sessions.get(mine.key_sha256, visit.at)
+        if found is None and name is not None and terms.secret_key:
+            # It began before the shop's key was known here.
+            found = await sessions.get(name.key_sha256, visit.at)
     # A name that the client chose is as good as new; a cookie that nobody knows is not.
-    visit.session = found or Session(key if name is not None else "")
+    if found is not None:
+        visit.session = replace(mine, customer_id=found.customer_id, cart_id=found.cart_id)
+    elif name is not None:
+        visit.session = mine
     return found is not None or not must_be
 
 

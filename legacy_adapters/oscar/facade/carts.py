@@ -148,4 +148,6 @@ async def shown_view(
                 changed_at=view.stored.updated_at,
             )
         )
+    # Oscar lists a basket by its lines' keys, and those of either side are in a range of their own.
+    lines.sort(key=lambda one: int(one.number))
     return Shown(view, basket, tuple(lines), visit.shop(keys))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 from urllib.parse import parse_qsl
@@ -38,7 +38,11 @@ _FORM, _JSON = "application/x-www-form-urlencoded", "application/json"
 
 @dataclass(frozen=True, slots=True)
 class ShopTerms:
-    """What an oscar shop has in its settings file, and the house it moved into."""
+    """What an oscar shop has in its settings file, and the house it moved into.
+
+    Attributes:
+        secret_key: with which the shop names sessions; "" where they are not carried.
+    """
 
     house: House
     zone: tzinfo
@@ -46,6 +50,17 @@ class ShopTerms:
     currency: str
     checkout: Terms
     logins: Logins
+    secret_key: str = ""
+
+    def named(self, name: SessionName) -> Session:
+        """The session of a client that named it, new."""
+        if not self.secret_key:
+            return Session(name.key_sha256)
+        return self.keyed(name.session_key(self.secret_key))
+
+    def keyed(self, key: str) -> Session:
+        """The session of a client with a cookie, new."""
+        return Session(digest(key), session_key=key if self.secret_key else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +190,9 @@ class Visit:
         if not session.key_sha256:
             # 32 characters, as long as Django's: nobody may guess one.
             secret = secrets.token_hex(16)
-            self.session = Session(digest(secret), session.customer_id, session.cart_id)
+            self.session = replace(
+                self.terms.keyed(secret), customer_id=session.customer_id, cart_id=session.cart_id
+            )
             self.set_cookie(SESSION_COOKIE, secret, SESSION_LIFE, "HttpOnly; ")
         await SqlSessions(uow).put(self.session, self.at, self.at + SESSION_LIFE)
 

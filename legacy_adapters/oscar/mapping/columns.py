@@ -7,28 +7,8 @@ extension, is a failure until somebody decides about it here.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Mapped:
-    """The column is copied.
-
-    Attributes:
-        to: table and column of the core.
-    """
-
-    to: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ignored:
-    """The column is not copied, for a reason."""
-
-    reason: str
-
-
-Fate = Mapped | Ignored
+from legacy_adapters.mapping.columns import Fate, Ignored, Mapped
 
 _LINK = Ignored("key of a link row; the pair of ends is its identity in the core")
 _CHOICES = Ignored("products hold the chosen label; lists of choices come with editing in the core")

@@ -48,6 +48,11 @@ class OfferRows:
     voucher: Cells | None = None
 
 
+def offer_key(rows: OfferRows) -> str:
+    """What the core calls an offer of oscar by: one promotion for each voucher of it."""
+    return f"{rows.offer['id']}/{rows.voucher['id'] if rows.voucher is not None else 'site'}"
+
+
 def promotion(rows: OfferRows, currency: str) -> Promotion | None:
     """The promotion that does the same; None where the core has none that would."""
     if not rows.everything or rows.condition["proxy_class"] or rows.benefit["proxy_class"]:
@@ -58,10 +63,9 @@ def promotion(rows: OfferRows, currency: str) -> Promotion | None:
     kind, action = found
     times = rows.voucher if rows.voucher is not None else rows.offer
     once = rows.voucher is not None and rows.voucher["usage"] == "Single use"
-    voucher_id = rows.voucher["id"] if rows.voucher is not None else "site"
     is_order = kind is DiscountKind.ORDER
     return Promotion(
-        id=core_id("oscar", "offer", f"{rows.offer['id']}/{voucher_id}"),
+        id=core_id("oscar", "offer", offer_key(rows)),
         name=str(rows.offer["name"]),
         kind=kind,
         action=action,

@@ -29,6 +29,9 @@ STATUSES: Mapping[OrderStatus, str] = {
 }
 """What the shop's pipeline calls each of the core's states."""
 
+NOBODYS = UUID(int=0)
+"""In the place of an offer that is not known; oscar does not show what it took off."""
+
 _PAYMENT_URL = (
     "You need to implement a view named 'api-payment' which redirects to the payment provider "
     "and sets up the callbacks."
@@ -43,6 +46,7 @@ class Shown:
         country_names: printed names by code.
         vouchers: by code in upper case.
         was_read: whether it comes from the shop's books, and was not placed just now.
+        email: where oscar writes to now: a customer's own, a guest's as they gave it.
         bill_to: the billing address that the client sent; the core bills the shipping address
             where none was, and oscar nobody.
     """
@@ -51,6 +55,7 @@ class Shown:
     country_names: Mapping[str, str]
     vouchers: Mapping[str, Voucher]
     was_read: bool
+    email: str
     bill_to: PostalAddress | None
 
 
@@ -59,10 +64,11 @@ def order(shop: Shop, shown: Shown) -> Json:
     one, links = shown.order, shop.links
     key, currency = shop.keys[one.id], one.buyer.currency
     owner, shipping = one.buyer.customer_id, one.shipping
-    net = sum(line.net_minor for line in one.lines) + (shipping.net_minor if shipping else 0)
+    net = one.total_minor - sum(tax.minor for tax in one.taxes)
+    is_lost = one.cart_id == no_cart(one.id)
     return {
         "number": one.number,
-        "basket": links.basket(shop.keys[one.cart_id]),
+        "basket": None if is_lost else links.basket(shop.keys[one.cart_id]),
         "url": links.order(key),
         "lines": links.order(key, "lines"),
         "owner": None if owner is None else links.user(shop.keys[owner]),
@@ -76,31 +82,48 @@ def order(shop: Shop, shown: Shown) -> Json:
         "shipping_method": shipping.name if shipping else "No shipping required",
         "shipping_code": shipping.code if shipping else "no-shipping-required",
         "status": STATUSES[one.status],
-        "email": one.email,
+        "email": shown.email,
         "date_placed": shop.moment(one.placed_at or one.created_at),
         "payment_url": _PAYMENT_URL,
         "offer_discounts": [
             {"description": each.name, "name": each.name, "amount": money(each.minor, currency)}
             for each in one.discounts
-            if not each.coupon and each.kind is not DiscountKind.SHIPPING
+            if not each.coupon
+            and each.kind is not DiscountKind.SHIPPING
+            and each.promotion_id != NOBODYS
         ],
         "voucher_discounts": [
             {
                 "description": each.coupon.upper(),
                 "name": each.name,
                 "amount": money(each.minor, currency),
-                "voucher": voucher(shop, shown.vouchers[each.coupon.upper()]),
+                "voucher": _voucher(shop, shown, each.coupon.upper()),
             }
             for each in one.discounts
-            if each.coupon.upper() in shown.vouchers and each.kind is not DiscountKind.SHIPPING
+            if each.coupon and each.kind is not DiscountKind.SHIPPING
         ],
         "surcharges": [],
     }
 
 
-def address_ids(one: Order) -> tuple[UUID, UUID]:
+def address_ids(order_id: UUID) -> tuple[UUID, UUID]:
     """Ids of where an order's goods and its bill go: things of their own in oscar."""
-    return uuid5(one.id, "shipping_address"), uuid5(one.id, "billing_address")
+    return uuid5(order_id, "shipping_address"), uuid5(order_id, "billing_address")
+
+
+def no_cart(order_id: UUID) -> UUID:
+    """In the place of an order's cart where oscar's basket is gone."""
+    return uuid5(order_id, "no cart")
+
+
+def no_product(line_id: UUID) -> UUID:
+    """In the place of a line's product where oscar's is gone."""
+    return uuid5(line_id, "no product")
+
+
+def _voucher(shop: Shop, shown: Shown, code: str) -> Json | None:
+    """A code, if there is a promotion for it still."""
+    return voucher(shop, shown.vouchers[code]) if code in shown.vouchers else None
 
 
 def _printed(
@@ -108,7 +131,7 @@ def _printed(
 ) -> Json | None:
     if address is None:
         return None
-    ship_to, bill_to = address_ids(shown.order)
+    ship_to, bill_to = address_ids(shown.order.id)
     number = shop.number(bill_to if is_billing else ship_to)
     name = shown.country_names.get(address.country, address.country)
     printed = Printed(address, number, name, shown.was_read)

@@ -31,15 +31,16 @@ from new_core.domain.pricing import Price, PriceList, PriceListKind
 from new_core.domain.stock import StockLevel, Warehouse
 
 SYSTEM = "oscar"
+_LAST_RANK = 2**31 - 1
 
 Cells = Mapping[str, Any]
 
-_STRUCTURES = {
+STRUCTURES = {
     "standalone": Structure.STANDALONE,
     "parent": Structure.PARENT,
     "child": Structure.VARIANT,
 }
-_VALUE_TYPES = {
+VALUE_TYPES = {
     "text": ValueType.TEXT,
     "richtext": ValueType.RICHTEXT,
     "integer": ValueType.INTEGER,
@@ -121,7 +122,7 @@ def attribute(cells: Cells) -> Readable:
     """An attribute of a product class."""
     row = Row("catalogue_productattribute", cells)
     kind = row.text("type")
-    if kind not in _VALUE_TYPES:
+    if kind not in VALUE_TYPES:
         raise row.corrupt("type", f"is {kind!r}, which the core has no values for")
     owner = row.key_or_none("product_class_id")
     needs = () if owner is None else (_need("product_type", owner),)
@@ -130,7 +131,7 @@ def attribute(cells: Cells) -> Readable:
         type_id=needs[0].internal_id if needs else None,
         code=row.text("code"),
         name=row.text("name"),
-        value_type=_VALUE_TYPES[kind],
+        value_type=VALUE_TYPES[kind],
         required=row.truth("required"),
     )
     return Readable(record, record.id, needs)
@@ -213,7 +214,7 @@ def product(rows: ProductRows) -> Readable:
         option_ids=_ids(options),
         recommendations=_recommendations(rows.recommendations),
     )
-    stock = [_supply(Row("partner_stockrecord", cells), key, i) for i, cells in _nth(rows.stock)]
+    stock = [_supply(Row("partner_stockrecord", cells), key) for cells in rows.stock]
     record = ProductRecord(
         product=whole,
         variant=_variant(whole, key, [one for one, _ in stock]),
@@ -228,9 +229,9 @@ def product(rows: ProductRows) -> Readable:
 def _place(row: Row) -> tuple[Structure, Need | None, Need | None]:
     """Structure, parent and type, which have to agree."""
     name = row.text("structure")
-    if name not in _STRUCTURES:
+    if name not in STRUCTURES:
         raise row.corrupt("structure", f"is {name!r}")
-    structure = _STRUCTURES[name]
+    structure = STRUCTURES[name]
     parent, kind = row.key_or_none("parent_id"), row.key_or_none("product_class_id")
     if structure is Structure.VARIANT:
         if parent is None:
@@ -282,7 +283,7 @@ def _recommendations(rows: Sequence[Cells]) -> tuple[Recommendation, ...]:
     return tuple(sorted(found, key=lambda one: (-one.rank, one.product_id)))
 
 
-def _supply(row: Row, product_key: str, rank: int) -> tuple[Supply, Need]:
+def _supply(row: Row, product_key: str) -> tuple[Supply, Need]:
     key, currency = row.key("id"), row.text("price_currency")
     if currency not in CURRENCIES:
         raise row.corrupt("price_currency", f"is {currency!r}, not an ISO 4217 code")
@@ -293,7 +294,7 @@ def _supply(row: Row, product_key: str, rank: int) -> tuple[Supply, Need]:
         variant_id=variant_id,
         warehouse_id=place.internal_id,
         sku=row.text("partner_sku"),
-        rank=rank,
+        rank=rank_of(key),
         on_hand=row.integer_or_none("num_in_stock", least=0),
         reserved=row.integer_or_none("num_allocated", least=0),
         low_at=row.integer_or_none("low_stock_threshold", least=0),
@@ -345,5 +346,6 @@ def _ids(needs: Sequence[Need]) -> tuple[UUID, ...]:
     return tuple(need.internal_id for need in needs)
 
 
-def _nth(rows: Sequence[Cells]) -> Sequence[tuple[int, Cells]]:
-    return list(enumerate(rows))
+def rank_of(key: str) -> int:
+    """A stock record's place among those of its product: oscar sells from the oldest."""
+    return min(int(key), _LAST_RANK)

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from legacy_adapters.oscar.storage.countries import Country, SqlCountries
 from legacy_adapters.oscar.storage.migrate import CHAIN, upgrade_oscar
-from legacy_adapters.oscar.storage.numbers import FIRST_OWN, SqlNumbers
+from legacy_adapters.oscar.storage.numbers import SqlNumbers
 from legacy_adapters.oscar.storage.sessions import Session, SqlSessions
+from legacy_adapters.oscar.storage.vouchers import SqlVouchers, put_unknown
 
 __all__ = [
     "CHAIN",
-    "FIRST_OWN",
     "Country",
     "Session",
     "SqlCountries",
     "SqlNumbers",
     "SqlSessions",
+    "SqlVouchers",
+    "put_unknown",
     "upgrade_oscar",
 ]

@@ -9,16 +9,12 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
+from legacy_adapters.mapping.number_ranges import FIRST_OWN
 from legacy_adapters.oscar.mapping.records import SYSTEM
 from legacy_adapters.oscar.storage import tables as t
 from new_core.domain.identity import ExternalRef
 from new_core.ports import UnitOfWork
 from new_core.storage import connection_of
-
-FIRST_OWN = 1_000_000_000
-"""The core's numbers start here, oscar's own stay far below, and both fit into the 31 bits of
-oscar's keys: whichever store was first, a number names one thing in both.
-"""
 
 
 class SqlNumbers:

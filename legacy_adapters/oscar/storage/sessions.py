@@ -8,7 +8,9 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from legacy_adapters.oscar.mapping.records import SYSTEM
 from legacy_adapters.oscar.storage import tables as t
+from new_core.domain.identity import core_id
 from new_core.ports import UnitOfWork
 from new_core.storage import connection_of
 
@@ -18,14 +20,23 @@ class Session:
     """A client's session.
 
     Attributes:
-        key_sha256: hex digest of what the client names it by; the name itself is kept nowhere.
+        key_sha256: hex digest of the session's key, or of what the client names it by; "" for
+            none yet.
         customer_id: who logged in; None for a guest.
         cart_id: the guest's basket, or the one that a customer used last.
+        session_key: oscar's key of it, where sessions are carried between both stores; else
+            nothing that opens a session is kept anywhere.
     """
 
     key_sha256: str
     customer_id: UUID | None = None
     cart_id: UUID | None = None
+    session_key: str = ""
+
+    @property
+    def id(self) -> UUID:
+        """Under which it is carried."""
+        return core_id(SYSTEM, "session", self.session_key or self.key_sha256)
 
 
 class SqlSessions:
@@ -38,16 +49,20 @@ class SqlSessions:
         """A session that has not expired."""
         row = t.session.c
         found = await self._connection.execute(
-            sa.select(row.customer_id, row.cart_id).where(
+            sa.select(row.customer_id, row.cart_id, row.session_key).where(
                 row.key_sha256 == key_sha256, row.expires_at > now
             )
         )
         one = found.one_or_none()
-        return None if one is None else Session(key_sha256, one.customer_id, one.cart_id)
+        if one is None:
+            return None
+        return Session(key_sha256, one.customer_id, one.cart_id, one.session_key or "")
 
     async def put(self, session: Session, now: datetime, expires_at: datetime) -> None:
         """Write a session whole."""
         values = {
+            "id": session.id,
+            "session_key": session.session_key or None,
             "customer_id": session.customer_id,
             "cart_id": session.cart_id,
             "updated_at": now,

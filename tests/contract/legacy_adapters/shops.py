@@ -17,7 +17,7 @@ from typing import Any
 
 import asyncpg
 
-from tests.support.ports import free_port
+from loadtests.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 
 HERE = Path(__file__).parent

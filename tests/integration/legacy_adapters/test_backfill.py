@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from legacy_adapters.app import run_backfill as backfill
+from legacy_adapters.app.serving import run_backfill as backfill
 from legacy_adapters.errors import LegacyUnavailable, LegacyUnreadable
 from legacy_adapters.oscar.mapping.columns import COLUMNS
 from legacy_adapters.service.report import EntityCheck, Report

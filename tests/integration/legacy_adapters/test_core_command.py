@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.ports import free_port
 from tests.contract.legacy_adapters.shops import COMMAND, Server, serve_core
-from tests.support.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(120)]

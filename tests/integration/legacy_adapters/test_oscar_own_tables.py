@@ -13,8 +13,9 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
+from legacy_adapters.mapping.number_ranges import FIRST_OWN
 from legacy_adapters.oscar.facade import sweep_sessions
-from legacy_adapters.oscar.storage import CHAIN, FIRST_OWN, Session, SqlNumbers, SqlSessions
+from legacy_adapters.oscar.storage import CHAIN, Session, SqlNumbers, SqlSessions
 from legacy_adapters.oscar.storage.migrate import VERSION_TABLE
 from legacy_adapters.oscar.storage.tables import metadata
 from new_core.storage import SqlDatabase, downgrade, make_engine, make_reader, upgrade

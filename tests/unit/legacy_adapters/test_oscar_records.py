@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from legacy_adapters.errors import RowCorrupt
+from legacy_adapters.mapping.columns import Ignored, Mapped
 from legacy_adapters.oscar.mapping import records
-from legacy_adapters.oscar.mapping.columns import COLUMNS, Ignored, Mapped
+from legacy_adapters.oscar.mapping.columns import COLUMNS
 from legacy_adapters.oscar.mapping.records import ProductRows, oscar_id
 from legacy_adapters.ports import ProductRecord
 from new_core.domain.catalog import Category, Status, Structure

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
+from legacy_adapters.app.clock import utc_now
 from legacy_adapters.oscar.database import OscarDatabase
 from legacy_adapters.oscar.facade import OscarFacade, ShopTerms, workers, writes
 from legacy_adapters.oscar.source import OscarSource
@@ -20,6 +20,7 @@ from legacy_adapters.ports import Progress
 from legacy_adapters.service.backfill import Backfill
 from legacy_adapters.service.report import Report
 from legacy_adapters.settings import OscarSettings
+from legacy_adapters.storage.marks_dry_run import say_dry_run
 from new_core.api.checkout import terms_of
 from new_core.api.house import House
 from new_core.api.identity_desk import make_logins
@@ -44,7 +45,7 @@ def build_app(settings: Settings) -> FastAPI:
     Raises:
         InvalidValue: the database URL is of no use.
     """
-    return build_core(settings.core, facades=(_oscar(settings.oscar),))
+    return build_core(settings.core, facades=(_oscar(settings.oscar),), mark_dry_run=say_dry_run)
 
 
 def _oscar(settings: OscarSettings) -> Facade:
@@ -56,6 +57,7 @@ def _oscar(settings: OscarSettings) -> Facade:
             currency=settings.currency,
             checkout=terms_of(house.settings),
             logins=make_logins(house),
+            secret_key=settings.secret_key.get_secret_value(),
         )
         return OscarFacade(terms), writes(_OSCAR_AT)
 
@@ -85,8 +87,3 @@ async def run_backfill(
             await oscar.close()
     finally:
         await database.dispose()
-
-
-def utc_now() -> datetime:
-    """The clock that everything here is handed."""
-    return datetime.now(tz=UTC)  # noqa: TID251 - this is the clock that is handed down

@@ -1,0 +1,1 @@
+"""Readers of databases' logs of changes."""

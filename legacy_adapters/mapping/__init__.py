@@ -1,0 +1,1 @@
+"""Pure values that every adapter shares: rows, versions, aggregates, canonical bytes."""
