@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from shadow_compare.errors import EvidenceUnavailable
 from shadow_compare.ports import EvidenceReader, GroupKeeper, ProofStore
 from shadow_compare.storage.engine import parse
 from shadow_compare.storage.keeper import SqlGroupKeeper
@@ -17,6 +18,7 @@ from shadow_compare.storage.reader import SqlEvidenceReader
 if TYPE_CHECKING:
     from shadow_compare.edge.bus_place import BusPlace
     from shadow_compare.edge.runner import Job
+    from shadow_compare.storage.reconcile_books import SqlReconcileBooks
 
 
 @asynccontextmanager
@@ -68,6 +70,29 @@ async def open_keeper(url: str) -> AsyncIterator[GroupKeeper]:
         yield keeper
     finally:
         await keeper.close()
+
+
+@asynccontextmanager
+async def open_reconcile_books(url: str) -> AsyncIterator[SqlReconcileBooks]:
+    """Read what reconciliation found, and move differences. Opening brings the tables up to
+    date in a database that is there already.
+
+    Raises:
+        EvidenceUnavailable: there is no evidence yet, or it does not answer.
+    """
+    from shadow_compare.storage.engine import sqlite_file, writer_engine  # noqa: PLC0415
+    from shadow_compare.storage.reconcile_books import SqlReconcileBooks  # noqa: PLC0415
+    from shadow_compare.storage.schema import migrate  # noqa: PLC0415
+
+    parsed = parse(url)
+    if (file := sqlite_file(parsed)) is not None and not file.is_file():
+        raise EvidenceUnavailable(f"there is no evidence at {file}; banyan reconcile makes it")
+    engine = writer_engine(parsed)
+    try:
+        await migrate(engine)
+        yield SqlReconcileBooks(engine, time.time)  # noqa: TID251 - the edge's clock
+    finally:
+        await engine.dispose()
 
 
 async def run_comparer(job: Job, url: str) -> None:

@@ -41,3 +41,23 @@ class NoSuchGroup(CompareError):
 
 class WishRefused(CompareError):
     """What a person wants of a group cannot be done; the message says what can."""
+
+
+class SidesUnavailable(CompareError):
+    """A store whose rows are reconciled did not answer; nothing is lost, try again."""
+
+
+class PassBusy(CompareError):
+    """Another process reconciles the domain."""
+
+
+class NoCleanPass(CompareError):
+    """Nothing is known to be equal yet, so that nothing can be compared since then."""
+
+
+class NoSuchDrift(CompareError):
+    """No difference, or more than one, is called so."""
+
+
+class RepairRefused(CompareError):
+    """A repair needs an approval, or a cause; the message says which."""

@@ -40,6 +40,12 @@ class CompareSettings(BaseSettings):
         evidence_retention_days: how long examples, recorded pairs and journals are kept.
         redaction_old_keys: earlier redaction keys, apart by commas; only a purge asks for them.
         shadow_nice: how far the comparer stands back for other processes, 0 to 19.
+        legacy_database: URL of the legacy store's database, for reconciliation
+            (BANYAN_LEGACY_DATABASE).
+        core_database: URL of the core's; SQLite in `var` by default (BANYAN_CORE_DATABASE).
+        reconcile_share: of the time that a continuous pass works, 0 to 1.
+        repair_limit: money that a repair may move without an approval, e.g. "50.00 EUR",
+            several with commas between; nothing by default.
         proxy_compiled: what the comparer shares with the proxy runs compiled where there is
             a build (BANYAN_PROXY_COMPILED).
     """
@@ -61,6 +67,10 @@ class CompareSettings(BaseSettings):
     redaction_old_keys: SecretStr | None = None
     shadow_nice: int = Field(10, ge=0, le=19)
     proxy_compiled: bool = True
+    legacy_database: str = ""
+    core_database: str = ""
+    reconcile_share: float = Field(0.05, gt=0, le=1)
+    repair_limit: str = ""
 
     bus: str = ""
     bus_credentials: Path | None = None
@@ -78,6 +88,10 @@ class CompareSettings(BaseSettings):
             return getpass.getuser()
         except (KeyError, OSError):  # a container's user without a name
             return f"uid-{os.getuid()}"
+
+    def core_url(self) -> str:
+        """The core's database, the default filled in."""
+        return self.core_database or f"sqlite+aiosqlite:///{self.var / 'core.sqlite3'}"
 
     def evidence_url(self) -> str:
         """The evidence's URL, the default filled in."""

@@ -35,11 +35,14 @@ class Bounds(NamedTuple):
 
 
 @lru_cache(maxsize=4096)
-def anytime_bounds_ppm(equal: int, samples: int, confidence_bp: int) -> Bounds:
+def anytime_bounds_ppm(
+    equal: int, samples: int, confidence_bp: int, equal_weight: float = EQUAL_WEIGHT
+) -> Bounds:
     """What the samples so far leave possible. (0, 1,000,000) while there are none.
 
     The bounds are those of this moment. The highest lower bound of all moments so far
-    would be as valid, but it would go on praising a store that became worse.
+    would be as valid, but it would go on praising a store that became worse. A smaller
+    `equal_weight` favours larger shares of unequal answers; the bounds hold with any.
 
     Raises:
         ValueError: `equal` is not within 0..`samples`, or the confidence is not within
@@ -53,7 +56,8 @@ def anytime_bounds_ppm(equal: int, samples: int, confidence_bp: int) -> Bounds:
         return Bounds(0, PPM)
     unequal = samples - equal
     needed = math.log(BASIS_POINTS / (BASIS_POINTS - confidence_bp))
-    mixed = _log_beta(UNEQUAL_WEIGHT + unequal, EQUAL_WEIGHT + equal) - _PRIOR
+    mixed = _log_beta(UNEQUAL_WEIGHT + unequal, equal_weight + equal)
+    mixed -= _log_beta(UNEQUAL_WEIGHT, equal_weight)
 
     def is_out(unequal_ppm: int) -> bool:
         return mixed - _log_chance(unequal, equal, unequal_ppm) >= needed
@@ -113,6 +117,3 @@ def _log_chance(unequal: int, equal: int, unequal_ppm: int) -> float:
 
 def _log_beta(first: float, second: float) -> float:
     return math.lgamma(first) + math.lgamma(second) - math.lgamma(first + second)
-
-
-_PRIOR = _log_beta(UNEQUAL_WEIGHT, EQUAL_WEIGHT)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from shadow_compare.core.evidence import Accounting, DomainEvidence, Parity
 from shadow_compare.core.sampling import Served, Stratum
 
+#: Waited for the comparer when a store's release or address changed.
+OTHER_RELEASE = "other_release"
 LOSS_WORDS = {
     "body_too_large": "body too large to keep",
     "client_gone": "the shopper left",
@@ -12,7 +14,7 @@ LOSS_WORDS = {
     "domain_gone": "its domain left the table",
     "opaque_charset": "its charset cannot be redacted",
     "opaque_encoding": "its coding cannot be redacted",
-    "other_release": "captured under another release",
+    OTHER_RELEASE: "captured under another release",
     "queue_full": "the proxy's queue was full",
     "redacted_request": "the request holds personal data",
     "request_invalid": "the request cannot be sent again",

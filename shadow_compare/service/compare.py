@@ -20,6 +20,7 @@ from shadow_compare.core.pairs import RecordedPair, exchange_of, recordable
 from shadow_compare.core.sampling import sample_of
 from shadow_compare.core.stake import Stake, stake_of
 from shadow_compare.core.verdict import Outcome, Verdict
+from shadow_compare.core.words import OTHER_RELEASE
 from shadow_compare.core.write_ladder import Way, headers_of_a_read
 from shadow_compare.errors import AskError, UnreadableError
 from shadow_compare.ports import Asker
@@ -152,7 +153,7 @@ def _not_worth_asking(frame: Frame, rulebook: Rulebook, terms: Terms, way: Way) 
     if at_s < terms.oldest_s:
         return "stale"
     if at_s < terms.stores_since_s and frame.revision != rulebook.table.revision:
-        return "other_release"
+        return OTHER_RELEASE
     if way is Way.NONE:
         return "write_not_asked"
     # A write that is verified is not sent, so its body may hold what it likes.

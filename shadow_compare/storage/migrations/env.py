@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from alembic import context
 
-from shadow_compare.storage import group_tables  # noqa: F401 - adds its tables to the metadata
+from shadow_compare.storage import (  # noqa: F401 - add their tables to the metadata
+    group_tables,
+    reconcile_tables,
+)
 from shadow_compare.storage.tables import metadata
 
 # A table name of our own: the core may live in the same PostgreSQL database.

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.ports import free_port
 from proxy.storage import read_accounts
 from tests.support.nats import NatsServer, nats_server
-from tests.support.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 from tests.support.stores import Worker, banyan, routing
 

@@ -21,10 +21,10 @@ from urllib.parse import quote
 import pytest
 from typing_extensions import override
 
+from loadtests.ports import free_port
 from proxy.storage import SpoolReader
 from tests.integration.proxy.harness import Client, Proxy, eventually, get, proxy
 from tests.support.commands import run_banyan
-from tests.support.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 
 pytestmark = pytest.mark.integration

@@ -20,10 +20,10 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from loadtests.ports import free_port
 from proxy.storage.tables import load_routing
 from shadow_compare.app import open_evidence
 from shadow_compare.core.evidence import DomainEvidence
-from tests.support.ports import free_port
 from tests.support.stores import (
     SmallStore,
     Worker,

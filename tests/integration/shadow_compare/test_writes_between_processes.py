@@ -16,12 +16,12 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.ports import free_port
 from proxy.core.frame import Frame
 from proxy.storage import SpoolReader
 from tests.contract.legacy_adapters.shops import COMMAND, Server
 from tests.integration.proxy.harness import Client, Origin, Proxy, eventually, get, origin, proxy
 from tests.support.little_shop import LEVEL, OTHER, fill, on_hand
-from tests.support.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 
 pytestmark = pytest.mark.integration
