@@ -34,6 +34,7 @@ from proxy.edge.orders import WorkerOrders
 log = logging.getLogger(__name__)
 
 ANSWER_S = 2.0
+_LOOK_S = 0.001
 # Started by path and not by name: a file called proxy.py in the working directory, or
 # the distribution of that name, must not be taken for this package.
 _BOOT = (
@@ -53,6 +54,7 @@ class Hand:
         leaves_by: when it is killed for not having ended; None while it is to stay.
         told: number of the table that it was given last.
         told_at: when, on the monotonic clock; None when it has taken it.
+        took: number of the last table that it answered for.
     """
 
     run: str
@@ -64,6 +66,7 @@ class Hand:
     leaves_by: float | None = None
     told: int = 0
     told_at: float | None = None
+    took: int = 0
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def drain(self, *, is_last: bool) -> None:
@@ -180,6 +183,18 @@ class Crew:
             del self._questions[number]
         return question.answers, sorted(hand.process.pid for hand in question.waiting)
 
+    async def taken(self, number: int) -> list[int]:
+        """Wait until every worker that serves has answered for a table, died, or let 2 s pass.
+
+        Returns the pids that did not answer.
+        """
+        end = time.monotonic() + ANSWER_S
+        while True:
+            late = [hand for hand in self.hands if hand.serves and hand.took < number]
+            if not late or time.monotonic() > end:
+                return sorted(hand.process.pid for hand in late)
+            await asyncio.sleep(_LOOK_S)
+
     def _heard(self, hand: Hand, answer: Answer) -> None:
         match answer:
             case Ready():
@@ -193,6 +208,7 @@ class Crew:
             case Killed():
                 self._on_killed(answer)
             case Took():
+                hand.took = answer.number
                 if answer.number == hand.told:
                     hand.told_at = None
                 if answer.problem is not None:

@@ -62,6 +62,7 @@ class TableKeeper:
         self._stamps = self._stamps_of(self._wanted)
         self._pems = check_stores(self.table, self._base)
         self._until_certificates = _LOOKS_PER_CERTIFICATES
+        self._looking = asyncio.Lock()
         self.problem: str | None = None
         self.number = 1
         self.paper = _write(self.handed)
@@ -76,15 +77,19 @@ class TableKeeper:
         """Look until cancelled; `on_table` is called when there is a table to hand on."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            if await self._look():
+            if await self.look():
                 on_table()
 
     def close(self) -> None:
         """Give the paper back."""
         os.close(self.paper)
 
+    async def look(self) -> bool:
+        """Look at once. True when there is another table to hand on."""
+        async with self._looking:
+            return await self._look()
+
     async def _look(self) -> bool:
-        """True when there is another table to hand on."""
         watcher = self._watcher
         if watcher.is_due() and await asyncio.to_thread(watcher.poll):
             if watcher.problem is not None:

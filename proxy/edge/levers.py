@@ -7,21 +7,26 @@ to another site, so no page can pull a lever behind their back.
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiohttp import web
 
-from proxy.edge.switchboard import HeldState, KillState, Switchboard, SwitchError
+from proxy.edge.switchboard import HeldState, KillState, Reloaded, Switchboard, SwitchError
 from proxy.routing import Kill, KillError, parse_kill
 
 _DURATION = re.compile(r"(\d{1,6}(?:\.\d{1,6})?)(ms|s)?")
 
 
-class Levers:
-    """Handlers of /kill, /hold, /release and /holds."""
+Reload = Callable[[], Awaitable[Reloaded]]
 
-    def __init__(self, board: Switchboard) -> None:
+
+class Levers:
+    """Handlers of /kill, /hold, /release, /holds and /reload."""
+
+    def __init__(self, board: Switchboard, reload: Reload) -> None:
         self._board = board
+        self._reload = reload
 
     def add_to(self, app: web.Application) -> None:
         """Put the handlers in their places."""
@@ -31,6 +36,7 @@ class Levers:
         app.router.add_get("/holds", self.holds)
         app.router.add_post("/hold", self.hold)
         app.router.add_post("/release", self.release)
+        app.router.add_post("/reload", self.reload)
 
     async def kill_state(self, _request: web.Request) -> web.Response:
         """What is killed, and in which worker."""
@@ -50,16 +56,36 @@ class Levers:
         return web.json_response({"holds": [_held(hold) for hold in await self._board.held()]})
 
     async def hold(self, request: web.Request) -> web.Response:
-        """Hold a domain's writes; answers when every worker holds."""
+        """Hold a domain's writes, or several's; answers when every worker holds all."""
         asked = await _asked(request)
         for_s = _seconds(asked.get("for"))
+        if "domains" in asked:
+            held = await self._board.hold_all(_domains(asked), for_s)
+            return web.json_response({"holds": [_held(hold) for hold in held]})
         return web.json_response(_held(await self._board.hold(_domain(asked), for_s)))
 
     async def release(self, request: web.Request) -> web.Response:
-        """End a hold; answers when every worker has let its writes go on."""
-        domain = _domain(await _asked(request))
-        silent = await self._board.release(domain)
-        return web.json_response({"domain": domain, "released": True, "silent": silent})
+        """End holds; answers when every worker has let their writes go on."""
+        asked = await _asked(request)
+        if "domains" not in asked:
+            domain = _domain(asked)
+            silent = await self._board.release(domain)
+            return web.json_response({"domain": domain, "released": True, "silent": silent})
+        over, silent = [], []
+        for domain in _domains(asked):
+            try:
+                silent += await self._board.release(domain)
+            except SwitchError:  # its time was over; the others' may not be
+                over.append(domain)
+        body = {"released": not over, "over": over, "silent": sorted(set(silent))}
+        return web.json_response(body)
+
+    async def reload(self, request: web.Request) -> web.Response:
+        """Look at the routing file at once; answers when every worker goes by it."""
+        await _asked(request)
+        done = await self._reload()
+        body = {"revision": done.revision, "problem": done.problem, "silent": done.silent}
+        return web.json_response(body, status=504 if done.silent else 200)
 
 
 async def _asked(request: web.Request) -> dict[str, Any]:
@@ -89,6 +115,13 @@ def _domain(asked: dict[str, Any]) -> str:
     if not isinstance(domain, str) or not domain:
         raise SwitchError(400, '"domain" is missing; write {"domain": "cart", "for": "5s"}')
     return domain
+
+
+def _domains(asked: dict[str, Any]) -> list[str]:
+    domains = asked["domains"]
+    if not isinstance(domains, list) or not all(isinstance(one, str) and one for one in domains):
+        raise SwitchError(400, '"domains" is no list of names; write {"domains": ["cart"]}')
+    return list(dict.fromkeys(domains))
 
 
 def _seconds(text: Any) -> float:

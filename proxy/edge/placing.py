@@ -83,8 +83,8 @@ class Placing:
     @property
     def writing(self) -> str | None:
         """The domain that a store may be changing for this request; None for none."""
-        is_write = self._pool is not None and self.method not in SAFE_METHODS
-        return self.decision.domain if is_write else None
+        is_write = self.method not in SAFE_METHODS or self.decision.has_writes
+        return self.decision.domain if is_write and self._pool is not None else None
 
     def start(self) -> None:
         """Find out who answers, and send the request there."""
@@ -113,7 +113,7 @@ class Placing:
         if (
             context.holds.is_active
             and decision.domain is not None
-            and self.method not in SAFE_METHODS
+            and (self.method not in SAFE_METHODS or decision.has_writes)
             and self._is_held(decision.domain)
         ):
             return

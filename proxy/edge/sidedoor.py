@@ -11,7 +11,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_l
 
 from proxy.core.problem import problem
 from proxy.edge.collector import ProxyCollector, Snapshot
-from proxy.edge.levers import Levers
+from proxy.edge.levers import Levers, Reload
 from proxy.edge.switchboard import Switchboard, SwitchError
 from proxy.routing import RequestHead, RoutingTable, decide, explanation
 
@@ -32,10 +32,11 @@ class SideDoor:
         snapshot: Callable[[], Snapshot],
         is_draining: Callable[[], bool],
         board: Switchboard,
+        reload: Reload,
     ) -> None:
         self._snapshot = snapshot
         self._is_draining = is_draining
-        self._levers = Levers(board)
+        self._levers = Levers(board, reload)
         self._registry = CollectorRegistry(auto_describe=False)
         self._registry.register(ProxyCollector(snapshot))
 

@@ -25,7 +25,7 @@ from proxy.edge.keeper import TableKeeper
 from proxy.edge.listening import plug, unplug
 from proxy.edge.orders import WorkerOrders
 from proxy.edge.sidedoor import SideDoor
-from proxy.edge.switchboard import Switchboard
+from proxy.edge.switchboard import Reloaded, Switchboard
 from proxy.edge.tasks import Tasks
 from proxy.edge.tls import ListenerTls
 from proxy.edge.totals import Totals
@@ -117,7 +117,7 @@ class Supervisor:
             on_up: called once when every worker serves for the first time.
         """
         self._door_socket = side_door
-        door = SideDoor(self.snapshot, lambda: self._is_draining, self._board)
+        door = SideDoor(self.snapshot, lambda: self._is_draining, self._board, self.reload)
         runner = web.AppRunner(door.app(), access_log=None, handle_signals=False)
         await runner.setup()
         site = web.SockSite(runner, side_door, shutdown_timeout=1.0)
@@ -167,6 +167,13 @@ class Supervisor:
         if not self._is_handing_over:
             self._is_handing_over = True
             self._tasks.spawn(self._upgrade(), "upgrade")
+
+    async def reload(self) -> Reloaded:
+        """Look at the routing file at once, and wait until every worker goes by it."""
+        if await self._keeper.look():
+            self._spread_table()
+        silent = await self._crew.taken(self._keeper.number)
+        return Reloaded(self._keeper.table.revision, self._keeper.problem, silent)
 
     def snapshot(self) -> Snapshot:
         """All that the side door tells."""
@@ -267,7 +274,7 @@ class Supervisor:
             log.error("a worker cannot be started: %s", exc)  # noqa: TRY400
             seat.start_at = time.monotonic() + _LONGEST_PAUSE_S
             return None
-        hand.told = self._keeper.number
+        hand.told = hand.took = self._keeper.number
         self._totals.began(hand.run)
         return hand
 

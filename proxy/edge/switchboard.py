@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,20 @@ class HeldState:
     waiting_bytes: int
     in_flight_writes: int
     workers: Mapping[int, int]
+    silent: list[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """The table in force after a look at its file.
+
+    Attributes:
+        problem: why the file as it stands is not in force; None when it is.
+        silent: pids that did not say in time that they go by it.
+    """
+
+    revision: str
+    problem: str | None
     silent: list[int]
 
 
@@ -160,6 +175,19 @@ class Switchboard:
                 who = f"workers {silent} did not confirm" if silent else "no worker is up"
                 raise SwitchError(503, f"{domain} is not held: {who}")
             return self._held(domain, answers, silent)
+
+    async def hold_all(self, domains: Sequence[str], for_s: float) -> list[HeldState]:
+        """Hold several domains, all of them or none. Raises SwitchError, as `hold`."""
+        held: list[HeldState] = []
+        try:
+            for domain in domains:
+                held.append(await self.hold(domain, for_s))  # noqa: PERF401 - kept to be undone
+        except SwitchError:
+            for state in held:
+                with contextlib.suppress(SwitchError):
+                    await self.release(state.domain)
+            raise
+        return held
 
     async def release(self, domain: str) -> list[int]:
         """End a hold; give the pids that did not confirm, in which its time bound ends it.

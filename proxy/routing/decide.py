@@ -100,6 +100,7 @@ def _decided(head: RequestHead, table: RoutingTable, plan: Plan) -> Decision:
         plan.cohort,
         plan.fallback and side is Side.CORE,
         plan.conditions,
+        has_writes=plan.has_writes,
     )
     if not table.uses_tickets:
         return decision

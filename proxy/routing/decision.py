@@ -100,6 +100,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
         conditions: what the route asked for besides host, path and method.
         scope: the kill scope that sent the request to legacy, None for none.
         operation: the GraphQL operation looked at, None where no route asked for one.
+        has_writes: True when a hold of the domain waits for it whatever its method.
         pinned_until_s: end of the pin that picked the side, None for none.
     """
 
@@ -124,6 +125,7 @@ class Decision(msgspec.Struct, frozen=True, gc=False):
     path: str | Refusal | None = None
     scope: str | None = None
     operation: GraphQLOperation | GraphQLProblem | None = None
+    has_writes: bool = False
 
     @property
     def reason(self) -> str:

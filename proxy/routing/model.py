@@ -13,6 +13,8 @@ from enum import StrEnum
 from typing_extensions import override
 
 from proxy.routing.conditions import UNCONDITIONAL, Conditions
+from proxy.routing.gating import Compliance, DataGate, GateName, LatencyGate, Risk, WebhookGate
+from proxy.routing.stepping import Approvals, Calendar, LoadGate, Ramp, RollbackRule
 from proxy.routing.terms import USUAL_TERMS, RuleTerms
 
 BASIS_POINTS = 10_000
@@ -170,6 +172,7 @@ class Store:
         max_in_flight: exchanges at the same time per worker; None takes the setting.
         health: None for no active check.
         breaker: None for none.
+        region: where its data is; None where nobody said.
     """
 
     side: Side
@@ -181,6 +184,7 @@ class Store:
     max_in_flight: int | None = None
     health: HealthCheck | None = None
     breaker: Breaker | None = None
+    region: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +219,8 @@ class Route:
             None for any host.
         has_effects: a request of it does more than change the shop's own rows (mail,
             payment, tax, stock elsewhere), so it is mirrored like a write, reads too.
+        has_writes: a request of it writes the shop's own rows although its method is safe, as
+            oscar makes a basket for whoever asks for theirs; so it waits in a hold too.
         pause_s: least time between the live answer and the question to the other side;
             None takes the domain's.
         name: methods, host, template and conditions, e.g. "GET /api/products/{id}/":
@@ -227,6 +233,7 @@ class Route:
     host: str | None = None
     conditions: Conditions = UNCONDITIONAL
     has_effects: bool = False
+    has_writes: bool = False
     pause_s: float | None = None
 
     @property
@@ -426,6 +433,15 @@ class Domain:
         cohort_with: the domain whose shoppers' buckets this one shares, None for its own.
         pin: for the whole cohort; only the domain that others name may have one.
         fallback: legacy answers GET and HEAD when the core fails to.
+        calendar: when its steps forward may be taken; None for always.
+        approvals: who must have said yes to its next stage; None for nobody.
+        ramp: how its share grows by itself; None where people write each share.
+        rollback: when it goes back by itself; None for never.
+        data_gate, latency_gate, webhook_gate: what a step asks besides; None for nothing.
+        observed: gates whose word is written down and holds nothing back.
+        risks: what could go wrong in moving it.
+        compliance: rules about its data; None where there are none.
+        load_gate: what a load test must have shown; None for nothing.
     """
 
     name: str
@@ -441,3 +457,14 @@ class Domain:
     cohort_with: str | None = None
     pin: PinPolicy | None = None
     fallback: bool = False
+    calendar: Calendar | None = None
+    approvals: Approvals | None = None
+    ramp: Ramp | None = None
+    rollback: RollbackRule | None = None
+    data_gate: DataGate | None = None
+    latency_gate: LatencyGate | None = None
+    webhook_gate: WebhookGate | None = None
+    observed: frozenset[GateName] = frozenset()
+    risks: tuple[Risk, ...] = ()
+    compliance: Compliance | None = None
+    load_gate: LoadGate | None = None

@@ -11,6 +11,7 @@ from proxy.routing.model import AmbiguousPaths, Domain, KeyKind, ShopperKey, Sta
 from proxy.routing.nodes import MapNode, Node, Scalar
 from proxy.routing.parse_cohorts import report_cohorts
 from proxy.routing.parse_domain import ParsedDomain, parse_domain
+from proxy.routing.parse_governance import report_residency
 from proxy.routing.parse_route import PlacedRoute
 from proxy.routing.parse_store import parse_stores
 from proxy.routing.privacy import parse_privacy
@@ -50,6 +51,7 @@ def parse(document: Node, file: str, revision: str) -> RoutingTable:
     privacy = parse_privacy(reader, fields.get("privacy"))
     _report_ties(reader, parsed)
     report_cohorts(reader, parsed)
+    report_residency(reader, stores, tuple((one.domain, one.line) for one in parsed))
     if not shopper and "shopper" not in fields:
         _report_keyless_canaries(reader, parsed)
     if reader.problems:

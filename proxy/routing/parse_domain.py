@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 from proxy.routing.model import (
     BASIS_POINTS,
-    PPM,
     Domain,
-    ParityGate,
     Pilot,
     PinPolicy,
     Stage,
 )
 from proxy.routing.nodes import MapNode, Node, Scalar
 from proxy.routing.parse_compare import parse_compare
+from proxy.routing.parse_governance import parse_compliance, parse_risks
 from proxy.routing.parse_route import PlacedRoute, parse_routes
 from proxy.routing.parse_shadow import parse_shadow
+from proxy.routing.parse_stepping import parse_gates, parse_ramp, parse_rollback
 from proxy.routing.values import Reader, join, shown
 
 _KEYS = (
@@ -33,6 +33,10 @@ _KEYS = (
     "shadow",
     "compare",
     "gates",
+    "ramp",
+    "rollback",
+    "risks",
+    "compliance",
 )
 _USUAL_PIN_S = 24 * 3_600
 _MAX_PIN_S = 30 * 24 * 3_600
@@ -69,7 +73,12 @@ def parse_domain(reader: Reader, name: str, line: int, node: Node) -> ParsedDoma
     else:
         reader.missing(line, key, "stage", "Write stage: legacy to begin with.")
     routes = parse_routes(reader, name, line, fields.get("routes"))
-    gate, ungated = _gates(reader, f"{key}.gates", fields.get("gates"))
+    gates = parse_gates(reader, f"{key}.gates", fields.get("gates"))
+    ramp = parse_ramp(reader, f"{key}.ramp", fields.get("ramp"))
+    if ramp is not None and "rollback" not in fields:
+        what = "A share may not grow by itself where nothing takes it back by itself."
+        fix = "Write rollback: {errors: 0.5%}."
+        reader.note(fields["ramp"].line, f"{key}.ramp", what, fix)
     domain = Domain(
         name=name,
         owner=owner or "",
@@ -79,8 +88,19 @@ def parse_domain(reader: Reader, name: str, line: int, node: Node) -> ParsedDoma
         pilots=_pilots(reader, f"{key}.pilots", fields.get("pilots")),
         shadow=parse_shadow(reader, f"{key}.shadow", fields.get("shadow"), routes, stage),
         compare=parse_compare(reader, f"{key}.compare", fields.get("compare"), routes),
-        parity_gate=gate,
-        ungated=ungated,
+        parity_gate=gates.parity,
+        ungated=gates.ungated,
+        calendar=gates.calendar,
+        approvals=gates.approvals,
+        data_gate=gates.data,
+        latency_gate=gates.latency,
+        webhook_gate=gates.webhook,
+        observed=gates.observed,
+        risks=parse_risks(reader, f"{key}.risks", fields.get("risks")),
+        compliance=parse_compliance(reader, f"{key}.compliance", fields.get("compliance")),
+        load_gate=gates.load,
+        ramp=ramp,
+        rollback=parse_rollback(reader, f"{key}.rollback", fields.get("rollback")),
         cohort_with=_cohort(reader, f"{key}.cohort_with", fields.get("cohort_with")),
         pin=_pin(reader, f"{key}.pin", fields.get("pin")),
         fallback=_fallback(reader, f"{key}.fallback", fields.get("fallback")),
@@ -172,45 +192,3 @@ def _pilot_headers(reader: Reader, key: str, node: Node) -> dict[str, str]:
         # An empty condition would make every shopper a pilot.
         reader.note(node.line, key, "A pilot needs a header.", "Write {X-Pilot: internal}.")
     return headers
-
-
-def _gates(reader: Reader, key: str, node: Node | None) -> tuple[ParityGate | None, bool]:
-    """The parity gate, and whether the file says outright that there is none."""
-    if node is None:
-        return None, False
-    fields = reader.fields(node, key, ("parity",))
-    if fields is None:
-        return None, False
-    if "parity" not in fields:
-        return None, True
-    return _parity_gate(reader, f"{key}.parity", fields["parity"]), False
-
-
-def _parity_gate(reader: Reader, key: str, node: Node) -> ParityGate | None:
-    fields = reader.fields(node, key, ("min", "confidence", "samples", "loss", "min_weight"))
-    if fields is None:
-        return None
-    least, loss, weight = (
-        reader.share(fields[name], f"{key}.{name}", whole=PPM) if name in fields else None
-        for name in ("min", "loss", "min_weight")
-    )
-    confidence = None
-    if "confidence" in fields:
-        place = f"{key}.confidence"
-        confidence = reader.share(fields["confidence"], place, whole=BASIS_POINTS)
-        if confidence is not None and not BASIS_POINTS // 2 <= confidence < BASIS_POINTS:
-            what = "A confidence lies between 50 % and 99.99 %."
-            reader.note(fields["confidence"].line, place, what, "Write 95%.")
-    samples = None
-    if "samples" in fields:
-        samples = reader.integer(fields["samples"], f"{key}.samples", least=1, most=10**9)
-    for name, fix in (("min", "Write min: 99.9%."), ("samples", "Write samples: 3000.")):
-        if name not in fields:
-            reader.missing(node.line, key, name, fix)
-    if least == PPM:
-        what = "No number of samples shows 100 % with confidence."
-        reader.note(fields["min"].line, f"{key}.min", what, "Write 99.99% or less.")
-    if least is None or samples is None:
-        return None
-    loss, weight = (10_000 if share is None else share for share in (loss, weight))
-    return ParityGate(least, confidence or 9_500, samples, loss, weight)

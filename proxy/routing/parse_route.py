@@ -25,6 +25,7 @@ _KEYS = (
     "content_type",
     "graphql",
     "effects",
+    "writes",
     "shadow",
 )
 _PLACES = {"headers": Place.HEADER, "cookies": Place.COOKIE, "query": Place.QUERY}
@@ -80,8 +81,9 @@ def _route(reader: Reader, domain: str, key: str, node: Node) -> Route | None:
     path = _template(reader, f"{key}.path", fields["path"])
     if path is None or not methods:
         return None
-    effects = _has_effects(reader, key, fields)
-    return Route(domain, path, methods, host, conditions, effects, pause_s)
+    effects = _flag(reader, key, fields, "effects", "Either it has effects or not.")
+    writes = _flag(reader, key, fields, "writes", "Either it writes or not.")
+    return Route(domain, path, methods, host, conditions, effects, writes, pause_s)
 
 
 def _pause_s(reader: Reader, key: str, node: Node | None) -> float | None:
@@ -93,13 +95,12 @@ def _pause_s(reader: Reader, key: str, node: Node | None) -> float | None:
     return parse_pause(reader, key, fields)[1]
 
 
-def _has_effects(reader: Reader, key: str, fields: dict[str, Node]) -> bool:
-    node = fields.get("effects")
+def _flag(reader: Reader, key: str, fields: dict[str, Node], name: str, what: str) -> bool:
+    node = fields.get(name)
     if node is None:
         return False
     if not isinstance(node, Scalar) or node.text not in ("true", "false"):
-        what = "Either it has effects or not."
-        reader.note(node.line, f"{key}.effects", what, "Write effects: true.")
+        reader.note(node.line, f"{key}.{name}", what, f"Write {name}: true.")
         return False
     return node.text == "true"
 

@@ -14,6 +14,7 @@ from proxy.routing.model import (
     StoreTls,
 )
 from proxy.routing.nodes import MapNode, Node
+from proxy.routing.parse_governance import parse_region
 from proxy.routing.values import Reader, join, listed, nearest, shown
 
 _KEYS = (
@@ -25,6 +26,7 @@ _KEYS = (
     "max_in_flight",
     "health",
     "breaker",
+    "region",
 )
 _URL = re.compile(
     r"(?P<scheme>https?)://"
@@ -87,9 +89,12 @@ def _store(reader: Reader, side: Side, node: Node, key: str) -> Store | None:
     timeouts = _timeouts(reader, join(key, "timeouts"), fields.get("timeouts"))
     health = _health(reader, join(key, "health"), fields.get("health"))
     breaker = _breaker(reader, join(key, "breaker"), fields.get("breaker"))
+    region = None
+    if "region" in fields:
+        region = parse_region(reader, join(key, "region"), fields["region"])
     if url is None:
         return None
-    return Store(side, url, adapter, release, tls, timeouts, most, health, breaker)
+    return Store(side, url, adapter, release, tls, timeouts, most, health, breaker, region)
 
 
 def _url(reader: Reader, node: Node, key: str) -> str | None:

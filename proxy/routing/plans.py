@@ -78,6 +78,7 @@ class Plan:
         "ends",
         "fallback",
         "fixed",
+        "has_writes",
         "mirrored",
         "needs_core",
         "noise_bp",
@@ -103,6 +104,7 @@ class Plan:
         self.scope = None if kill is None else kill.stops(domain)
         self.domain: str = domain.name
         self.route: str = route.name
+        self.has_writes: bool = route.has_writes
         self.conditions: tuple[str, ...] = route.conditions.texts
         self.revision: str = terms.revision
         self.stage: Stage = domain.stage if self.scope is None else Stage.LEGACY
@@ -160,6 +162,7 @@ class Plan:
             self.fallback and self.side is Side.CORE,
             self.conditions,
             scope=self.scope,
+            has_writes=self.has_writes,
         )
 
     @property

@@ -7,7 +7,7 @@ run over a file finds all that is wrong with it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from difflib import get_close_matches
 from enum import StrEnum
@@ -17,6 +17,7 @@ from proxy.errors import Problem
 from proxy.routing.nodes import ListNode, MapNode, Node, Scalar, ScalarKind
 
 E = TypeVar("E", bound=StrEnum)
+T = TypeVar("T")
 Nodes = tuple[Node, ...]
 
 _PERCENT = re.compile(r"(\d{1,3})(?:\.(\d{1,12}))?[ \t]?%", re.ASCII)
@@ -113,6 +114,24 @@ class Reader:
         if not node.items and empty is not None:
             self.note(node.line, key, *empty)
         return node.items
+
+    def each(
+        self, node: Node | None, key: str, read: Callable[[Reader, str, Node], T | None]
+    ) -> tuple[T, ...]:
+        """What could be read of a list's items; none where there is no list."""
+        items = () if node is None else self.items(node, key)
+        found = (read(self, f"{key}[{index}]", item) for index, item in enumerate(items))
+        return tuple(one for one in found if one is not None)
+
+    def if_given(
+        self,
+        fields: Mapping[str, Node],
+        key: str,
+        name: str,
+        read: Callable[[Reader, str, Node], T | None],
+    ) -> T | None:
+        """A field by its reader; None where it is absent."""
+        return read(self, f"{key}.{name}", fields[name]) if name in fields else None
 
     def missing(self, line: int, key: str, name: str, fix: str) -> None:
         """Note a required key that is not there."""

@@ -247,3 +247,72 @@ def test_a_dead_supervisor_releases_nothing_early(folder: Path, store: Origin) -
 
     assert answer.status == 200
     assert elapsed_s >= 1.9
+
+
+def test_several_domains_are_held_and_released_at_once(folder: Path, store: Origin) -> None:
+    with proxy(folder, writable(store.url, store.url), workers=2) as running:
+        status, told = lever(running, "/hold", domains=["catalog"], **{"for": "5s"})
+        released, over = lever(running, "/release", domains=["catalog"])
+        again, late = lever(running, "/release", domains=["catalog"])
+
+    assert (status, [hold["domain"] for hold in told["holds"]]) == (200, ["catalog"])
+    assert (released, over) == (200, {"released": True, "over": [], "silent": []})
+    assert (again, late["over"]) == (200, ["catalog"])
+
+
+def test_when_one_of_several_cannot_be_held_none_is(folder: Path, store: Origin) -> None:
+    with proxy(folder, writable(store.url, store.url)) as running:
+        status, _ = lever(running, "/hold", domains=["catalog", "stock-car"], **{"for": "5s"})
+        held = running.door_json("/holds")["holds"]
+
+    assert (status, held) == (404, [])
+
+
+def test_a_list_of_domains_must_be_one(folder: Path, store: Origin) -> None:
+    with proxy(folder, writable(store.url, store.url)) as running:
+        status, _ = lever(running, "/hold", domains="catalog", **{"for": "5s"})
+
+    assert status == 400
+
+
+def test_a_reload_answers_when_every_worker_goes_by_the_new_table(
+    folder: Path, store: Origin
+) -> None:
+    with proxy(folder, writable(store.url, store.url), workers=2) as running:
+        before = lever(running, "/reload")[1]["revision"]
+        moved = writable(store.url, store.url, "core")
+        (folder / "routing.yaml").write_text(moved)
+        status, told = lever(running, "/reload")
+        revisions = set(running.door_json("/readyz")["revisions"].values())
+
+    assert (status, told["problem"], told["silent"]) == (200, None, [])
+    assert told["revision"] != before
+    assert revisions == {told["revision"]}
+
+
+def test_a_reload_of_a_table_that_does_not_load_says_so_and_changes_nothing(
+    folder: Path, store: Origin
+) -> None:
+    with proxy(folder, writable(store.url, store.url)) as running:
+        before = lever(running, "/reload")[1]["revision"]
+        (folder / "routing.yaml").write_text("no: table")
+        _, told = lever(running, "/reload")
+
+    assert told["revision"] == before
+    assert told["problem"]
+
+
+def test_a_read_of_a_route_that_writes_waits_too(folder: Path, store: Origin) -> None:
+    basket = '    routes:\n      - {path: "/api/basket/", methods: [GET], writes: true}'
+    text = writable(store.url, store.url).replace("    routes:", basket, 1)
+
+    with proxy(folder, text) as running, Client(running) as client, Client(running) as other:
+        lever(running, "/hold", domain="catalog", **{"for": "20s"})
+        client.send(get("/api/basket/"))
+        held = eventually(lambda: waiting(running) == 1)
+        read = other.ask(get()).value("x-served-by")
+        lever(running, "/release", domain="catalog")
+        answer = client.read().value("x-served-by")
+
+    assert held
+    assert (read, answer) == ("legacy", "legacy")

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from loadtests.ports import free_port
 from tests.integration.proxy.harness import (
     OK,
     Client,
@@ -23,7 +24,6 @@ from tests.integration.proxy.harness import (
     proxy,
     routing,
 )
-from tests.support.ports import free_port
 
 pytestmark = pytest.mark.integration
 

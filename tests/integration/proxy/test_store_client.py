@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.ports import free_port
 from proxy.edge.store_client import (
     ClientLimits,
     NoAnswer,
@@ -19,7 +20,6 @@ from proxy.edge.store_client import (
 )
 from proxy.routing import Side, Store, StoreTls
 from tests.integration.proxy.certificates import Authority, tls_origin
-from tests.support.ports import free_port
 
 pytestmark = pytest.mark.integration
 

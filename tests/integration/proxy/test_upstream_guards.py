@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.ports import free_port
 from proxy.core.address import parse_store_url
 from proxy.core.breaker import TRIALS, BreakerState
 from proxy.core.health import HealthState
@@ -26,7 +27,6 @@ from proxy.routing.model import Breaker, HealthCheck, StoreTimeouts, StoreTls
 from tests.integration.proxy.asked import Desk, core, on_uvloop, until
 from tests.integration.proxy.certificates import Authority, tls_origin
 from tests.integration.proxy.harness import OK, Connection, Origin, Script, origin
-from tests.support.ports import free_port
 
 pytestmark = pytest.mark.integration
 

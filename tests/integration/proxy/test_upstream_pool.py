@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from typing_extensions import override
 
+from loadtests.ports import free_port
 from proxy.core.address import StoreAddress, parse_store_url
 from proxy.edge.dial import Dialer, DialError, ProtocolT
 from proxy.edge.pool import MAX_CONNECTING, Pool
@@ -17,7 +18,6 @@ from proxy.edge.store import StoreConnection
 from proxy.errors import UpstreamError
 from tests.integration.proxy.asked import Desk, core, on_uvloop, until
 from tests.integration.proxy.harness import origin
-from tests.support.ports import free_port
 
 pytestmark = pytest.mark.integration
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.ports import free_port
 from tests.integration.proxy.harness import (
     OK,
     Answer,
@@ -21,7 +22,6 @@ from tests.integration.proxy.harness import (
     origin,
     proxy,
 )
-from tests.support.ports import free_port
 
 pytestmark = pytest.mark.integration
 BUSY = b"HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy"

@@ -14,7 +14,7 @@ PAGE = (ROOT / "docs" / "reference" / "routing.md").read_text("utf-8")
 def test_the_examples_load() -> None:
     blocks = re.findall(r"^```yaml\n(.*?)^```", PAGE, re.DOTALL | re.MULTILINE)
 
-    assert len(blocks) == 3
+    assert len(blocks) == 5
     for block in blocks:
         assert parse_routing(block.encode(), "routing.md").domains
 
