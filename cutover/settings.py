@@ -13,6 +13,15 @@ from pathlib import Path
 
 from cutover.errors import SettingsError
 
+#: What steering saw last, in the folder of all state.
+COURSE_FILE = "course.json"
+#: Where a shop of django-oscar places its orders.
+ORDER_ROUTE = "POST /api/checkout/"
+#: Who is told what becomes of domains, and how far that has come.
+HOOKS_FILE, NOTICES_FILE = "hooks.json", "notices.json"
+#: What became of the files that rooms watch.
+WATCH_FILE = "watch.json"
+
 
 @dataclass(frozen=True, slots=True)
 class CutoverSettings:
@@ -25,6 +34,7 @@ class CutoverSettings:
         actor: who the ledger names (BANYAN_ACTOR, else the login name).
         proxy_port, side_door_port, room_port, core_port, legacy_port: where `banyan up`
             and the demo listen (BANYAN_PROXY_PORT …).
+        order_routes: names of the routes that place orders (BANYAN_ORDER_ROUTES).
         environment: all BANYAN_* variables, for child processes.
     """
 
@@ -38,11 +48,38 @@ class CutoverSettings:
     core_port: int
     legacy_port: int
     environment: Mapping[str, str]
+    order_routes: frozenset[str] = frozenset({ORDER_ROUTE})
 
     @property
     def applied(self) -> Path:
         """The table in force."""
         return self.var / "applied.yaml"
+
+    @property
+    def core_database(self) -> str:
+        """URL of the core's database, as the core finds it itself."""
+        told = self.environment.get("BANYAN_CORE_DATABASE", "")
+        return told or f"sqlite+aiosqlite:///{self.var / 'core.sqlite3'}"
+
+    @property
+    def room(self) -> str:
+        """URL of the control room that steps go through; "" for this machine's own files."""
+        return self.environment.get("BANYAN_ROOM", "").rstrip("/")
+
+    @property
+    def token(self) -> str:
+        """What shows that room who asks; "" for none."""
+        return self.environment.get("BANYAN_TOKEN", "")
+
+    @property
+    def people(self) -> Path:
+        """Who may use the control room."""
+        return self.var / "people.json"
+
+    @property
+    def room_url(self) -> str:
+        """Where people open the control room, for links to it; "" where nobody said."""
+        return self.environment.get("BANYAN_ROOM_URL", "")
 
     @property
     def revisions(self) -> Path:
@@ -70,8 +107,13 @@ def load_settings(environment: Mapping[str, str] | None = None) -> CutoverSettin
         room_port=_port(source, "BANYAN_ROOM_PORT", 8081),
         core_port=_port(source, "BANYAN_CORE_PORT", 8082),
         legacy_port=_port(source, "BANYAN_LEGACY_PORT", 8083),
+        order_routes=_names(source.get("BANYAN_ORDER_ROUTES") or ORDER_ROUTE),
         environment={k: v for k, v in source.items() if k.startswith("BANYAN_")},
     )
+
+
+def _names(text: str) -> frozenset[str]:
+    return frozenset(name.strip() for name in text.split(",") if name.strip())
 
 
 def _login_name() -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -57,6 +57,14 @@ class Ledger(Protocol):
 
     def latest(self) -> Sequence[tuple[int, bytes]]:
         """Number and content of the newest revisions, newest first. Raises CannotRead."""
+        ...
+
+    def links(self) -> Sequence[tuple[int, bytes]]:
+        """Number and content of every revision, oldest first. Raises CannotRead."""
+        ...
+
+    def backwards(self) -> Iterator[tuple[int, bytes]]:
+        """Number and content, newest first, each read when it is asked for. Raises CannotRead."""
         ...
 
     def append(self, entry: Entry) -> Revision:
