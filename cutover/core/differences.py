@@ -6,7 +6,16 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from itertools import chain
 
+from cutover.core.calendar import calendar_text
 from cutover.core.gate import percent
+from cutover.core.gate_texts import (
+    compliance_text,
+    data_gate_text,
+    latency_gate_text,
+    load_gate_text,
+    register_changes,
+    webhook_gate_text,
+)
 from proxy.routing import (
     Breaker,
     CompareRule,
@@ -50,6 +59,16 @@ def domain_details(before: Domain, after: Domain) -> tuple[str, ...]:
         ("compared headers", lambda domain: ", ".join(sorted(domain.compare.headers)) or "none"),
         ("value at risk", lambda domain: _values(domain.compare.values)),
         ("parity gate", gate_text),
+        ("calendar", lambda domain: calendar_text(domain.calendar)),
+        ("approvals", _approvals),
+        ("load test gate", load_gate_text),
+        ("ramp", ramp_text),
+        ("rollback", rollback_text),
+        ("data gate", data_gate_text),
+        ("latency gate", latency_gate_text),
+        ("webhook gate", webhook_gate_text),
+        ("gates that only watch", lambda domain: ", ".join(sorted(domain.observed)) or "none"),
+        ("data class", lambda domain: compliance_text(domain.compliance)),
     )
     return (
         *(f"takes {request}" for request in routes_added(before, after)),
@@ -60,6 +79,7 @@ def domain_details(before: Domain, after: Domain) -> tuple[str, ...]:
             if tell(before) != tell(after)
         ),
         *_rules(before.compare.rules, after.compare.rules),
+        *register_changes(before.risks, after.risks),
     )
 
 
@@ -99,6 +119,31 @@ def gate_text(domain: Domain) -> str:
     )
 
 
+def ramp_text(domain: Domain) -> str:
+    """A domain's ramp in a few words."""
+    if domain.ramp is None:
+        return "none"
+    steps = ", ".join(percent(step * 100) for step in domain.ramp.steps_bp)
+    return f"{steps}, each for {spelled(domain.ramp.soak_s)} and {domain.ramp.requests:,} answers"
+
+
+def rollback_text(domain: Domain) -> str:
+    """When a domain goes back by itself, in a few words."""
+    rule = domain.rollback
+    if rule is None:
+        return "by hand alone"
+    bounds = (("errors", rule.errors_ppm), ("slow answers", rule.slow_ppm))
+    told = [f"{percent(most)} more {what}" for what, most in bounds if most is not None]
+    return (
+        f"at {' or '.join(told)}, from {rule.requests:,} answers, within {spelled(rule.window_s)}"
+    )
+
+
+def _approvals(domain: Domain) -> str:
+    rule = domain.approvals
+    return "none" if rule is None else f"{rule.count}, not older than {spelled(rule.within_s)}"
+
+
 def is_same(before: Domain, after: Domain) -> bool:
     """True when nothing that decides, compares or guards differs. Order decides nothing."""
     return _unordered(before) == _unordered(after)
@@ -124,6 +169,17 @@ def _unordered(domain: Domain) -> tuple[object, ...]:
         domain.cohort_with,
         domain.pin,
         domain.fallback,
+        domain.calendar,
+        domain.approvals,
+        domain.load_gate,
+        domain.ramp,
+        domain.rollback,
+        domain.data_gate,
+        domain.latency_gate,
+        domain.webhook_gate,
+        domain.observed,
+        frozenset(domain.risks),
+        domain.compliance,
     )
 
 
@@ -202,6 +258,7 @@ def _store(table: RoutingTable, side: Side) -> str:
         "max_in_flight": store.max_in_flight,
         "health": _given(store.health),
         "breaker": _given(store.breaker),
+        "region": store.region,
     }
     return " ".join([store.url, *(f"{name}={value}" for name, value in parts.items() if value)])
 

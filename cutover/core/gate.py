@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from cutover.core.strata import Rest, Verdict, Weighed, rest_of, verdict_of, weigh
 from proxy.routing import PPM, Domain, ParityGate
 from shadow_compare.core.anytime import Bounds, anytime_bounds_ppm, more_needed
-from shadow_compare.core.evidence import DomainEvidence, MismatchGroup, Parity
-from shadow_compare.core.words import stratum_words
+from shadow_compare.core.evidence import DomainEvidence, Latency, MismatchGroup, Parity
+from shadow_compare.core.words import OTHER_RELEASE, stratum_words
 
 __all__ = ["Findings", "Judgement", "Verdict", "judge", "percent"]
 
@@ -26,11 +26,13 @@ class Findings:
         evidence: None when it could not be read.
         groups: current mismatch groups, greatest first.
         problem: why it could not be read.
+        latencies: how long both sides took lately; read where a gate asks.
     """
 
     evidence: DomainEvidence | None
     groups: Sequence[MismatchGroup] = ()
     problem: str = ""
+    latencies: Sequence[Latency] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,19 +125,23 @@ def _worst_of(strata: int) -> str:
 
 def _loss(gate: ParityGate, evidence: DomainEvidence) -> list[str]:
     books = evidence.accounting
-    settled = books.mirrored - books.pending
-    if settled <= 0 or books.lost * PPM <= gate.max_loss_ppm * settled:
+    # What was waiting when a release came says nothing of it, and could not: it is no gap in
+    # what is known of the release that is judged.
+    losses = {reason: n for reason, n in books.losses.items() if reason != OTHER_RELEASE}
+    lost = sum(losses.values())
+    settled = books.mirrored - books.pending - books.losses.get(OTHER_RELEASE, 0)
+    if settled <= 0 or lost * PPM <= gate.max_loss_ppm * settled:
         return []
-    worst = max(books.losses, key=lambda reason: books.losses[reason])
+    worst = max(losses, key=lambda reason: losses[reason])
     way_out = "raise gates.parity.loss"
     if gate.max_loss_ppm:
-        clean = -(-books.lost * PPM // gate.max_loss_ppm) - settled
+        clean = -(-lost * PPM // gate.max_loss_ppm) - settled
         way_out = f"{clean:,} more without a loss would do, or a larger gates.parity.loss"
     return [
         (
-            f"{percent(books.lost * PPM // settled)} of mirrored exchanges were not compared,"
+            f"{percent(lost * PPM // settled)} of mirrored exchanges were not compared,"
             f" allowed {percent(gate.max_loss_ppm)}"
-            f" (most of them {worst}: {books.losses[worst]:,}); {way_out}"
+            f" (most of them {worst}: {losses[worst]:,}); {way_out}"
         )
     ]
 

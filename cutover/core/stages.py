@@ -48,6 +48,10 @@ ROLLBACK: Mapping[Stage, Stage] = {
 }
 
 
+#: Here the core answers shoppers.
+SERVING = (Stage.CANARY, Stage.CORE, Stage.RETIRED)
+
+
 @dataclass(frozen=True, slots=True)
 class Position:
     """How far a domain has moved: its stage, and in canary the core's share."""

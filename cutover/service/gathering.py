@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,13 @@ _MOST_GROUPS = 50
 _DEADLINE_S = 10.0
 
 
-async def gather(open_evidence: OpenEvidence, domains: Sequence[Domain]) -> dict[str, Findings]:
+async def gather(
+    open_evidence: OpenEvidence, domains: Sequence[Domain], timed_of: Collection[str] = ()
+) -> dict[str, Findings]:
     """Findings per domain. Never raises: a store that is away is a finding too.
 
-    The store is opened only when there is something to ask.
+    The store is opened only when there is something to ask. `timed_of` are the domains of
+    which latencies are asked for.
     """
     import asyncio  # noqa: PLC0415 - a rollback loads this module and never asks
 
@@ -35,7 +38,8 @@ async def gather(open_evidence: OpenEvidence, domains: Sequence[Domain]) -> dict
             for domain in domains:
                 known = await evidence.domain(domain)
                 groups = await evidence.groups(domain.name, limit=_MOST_GROUPS)
-                found[domain.name] = Findings(known, tuple(groups))
+                timed = await evidence.latency(domain.name) if domain.name in timed_of else ()
+                found[domain.name] = Findings(known, tuple(groups), latencies=tuple(timed))
     except CompareError as exc:
         problem = str(exc)
     except TimeoutError:

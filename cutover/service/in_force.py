@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cutover.core.revision import DamagedRevision, Found, Revision, from_json, sha256
-from cutover.errors import CannotRead
+from cutover.errors import CannotRead, UnknownDomain
 from cutover.ports import AppliedTable, Ledger
+from cutover.service.tables import parsed
 from proxy.errors import RoutingFileError
-from proxy.routing import RoutingTable
-from proxy.storage.tables import parse_routing
+from proxy.routing import Domain, RoutingTable
+from proxy.routing.values import nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def look(applied: AppliedTable, ledger: Ledger) -> InForce:
         )
         return _by_ledger(last, None, None, notes)
     try:
-        table = parse_routing(on_disk, applied.name)
+        table = parsed(on_disk, applied.name)
     except RoutingFileError as exc:
         found = Found(sha256(on_disk), on_disk.decode(errors="backslashreplace"), loads=False)
         notes.append(f"{applied.name} does not load ({exc.problems[0]}); proxies keep their table")
@@ -71,11 +72,22 @@ def look(applied: AppliedTable, ledger: Ledger) -> InForce:
     return InForce(table, on_disk, on_disk, stranger, last, tuple(notes))
 
 
+def domain_of(table: RoutingTable, name: str) -> Domain:
+    """A domain of the table in force. Raises UnknownDomain, with what was meant."""
+    for domain in table.domains:
+        if domain.name == name:
+            return domain
+    known = [domain.name for domain in table.domains]
+    meant = nearest(name, known)
+    hint = f"did you mean {meant}?" if meant else f"it has: {', '.join(known) or 'none'}"
+    raise UnknownDomain(f"the table in force has no domain {name}; {hint}")
+
+
 def _without_ledger(applied: AppliedTable, on_disk: bytes | None, problem: str) -> InForce:
     if on_disk is None:
         return InForce(None, None, None, None, None, (problem,))
     try:
-        table = parse_routing(on_disk, applied.name)
+        table = parsed(on_disk, applied.name)
     except RoutingFileError as exc:
         note = f"{applied.name} does not load ({exc.problems[0]})"
         return InForce(None, None, on_disk, None, None, (problem, note))
@@ -100,7 +112,7 @@ def _by_ledger(
 ) -> InForce:
     text = last.entry.routing_yaml.encode()
     try:
-        table = parse_routing(text, f"revision {last.n:06}")
+        table = parsed(text, f"revision {last.n:06}")
     except RoutingFileError as exc:
         # Written by another version of Banyan, whose files had another form.
         notes.append(f"the table of revision {last.n} does not load either ({exc.problems[0]})")

@@ -122,6 +122,15 @@ def test_exchanges_that_were_not_compared_fail_the_gate() -> None:
     )
 
 
+def test_what_waited_when_a_release_came_is_no_loss_of_the_new_one() -> None:
+    books = {"other_release": 4_000, "queue_full": 40}
+
+    assert judged(evidence(parity(5_000), losses=books)).verdict is Verdict.PASS
+    more = judged(evidence(parity(5_000), losses={**books, "queue_full": 60}))
+    assert more.verdict is Verdict.FAIL
+    assert "1.1857 % of mirrored exchanges were not compared" in more.sentences[0]
+
+
 def test_answers_that_could_not_be_read_fail_the_gate() -> None:
     answer = judged(evidence(parity(5_000, unread=60)))
 

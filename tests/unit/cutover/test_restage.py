@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from cutover.storage.restage import restage
+from cutover.core.stages import Position
+from cutover.storage.restage import advance, restage
 from proxy.routing import Stage
 from proxy.storage.tables import parse_routing
 
@@ -67,3 +68,24 @@ def test_a_comment_in_an_odd_place_does_not_stop_a_rollback() -> None:
     table = parse_routing(changed, "t")
     assert table.domain("cat").stage is Stage.SHADOW
     assert table.domain("other") == parse_routing((TOP + OTHER).encode(), "t").domain("other")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "  catalog:\n    owner: shop\n    stage: shadow # soon\n    routes: [{path: /c}]\n",
+        "  catalog: {owner: shop, stage: shadow, routes: [{path: /c}]}\n",
+        "  catalog: {owner: shop, routes: [{path: /c}], stage: 'shadow'}\n",
+    ],
+)
+def test_a_step_into_canary_brings_its_share_in_every_form_of_the_file(entry: str) -> None:
+    head = (
+        'apiVersion: banyan/v1\nstores: {legacy: {url: "http://a"}, core: {url: "http://b"}}\n'
+        'shopper: ["cookie:s"]\ndomains:\n'
+    )
+
+    text = advance((head + entry).encode(), "catalog", Position(Stage.CANARY, 550))
+
+    found = parse_routing(text, "t").domain("catalog")
+    assert (found.stage, found.core_share_bp) == (Stage.CANARY, 550)
+    assert len(text.splitlines()) <= len((head + entry).splitlines()) + 1
