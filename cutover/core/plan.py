@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cutover.core.differences import (
     domain_details,
@@ -13,12 +13,29 @@ from cutover.core.differences import (
     table_details,
 )
 from cutover.core.gate import Judgement, Verdict
-from cutover.core.stages import Direction, Position, direction, needs_evidence, position
+from cutover.core.stages import SERVING, Direction, Position, direction, needs_evidence, position
 from proxy.routing import Domain, ParityGate, RoutingTable, Side, Stage
 
 _START = Position(Stage.LEGACY)
 _SHOWN = 3
-_SERVING = (Stage.CANARY, Stage.CORE, Stage.RETIRED)
+#: Begins a line of the ledger about a gate that only watched.
+OBSERVED = "only observed"
+
+
+@dataclass(frozen=True, slots=True)
+class GateAnswer:
+    """What a gate other than parity says of a step.
+
+    Attributes:
+        gate: its name, as `observe` names it.
+        sentences: never empty.
+        inputs: the numbers that it judged by.
+    """
+
+    gate: str
+    verdict: Verdict
+    sentences: tuple[str, ...]
+    inputs: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +47,9 @@ class DomainChange:
         after: None for one that is removed: its requests go to legacy.
         details: what else changes, a sentence each.
         refusals: why apply refuses, each with the way out; empty when it does not.
-        judgement: the gate's answer, where a step needs one.
+        judgement: the parity gate's answer, where a step needs one.
+        answers: what the other gates say of a step forward.
+        observed: refusals of gates that only watch; they hold nothing back.
     """
 
     domain: str
@@ -40,6 +59,8 @@ class DomainChange:
     details: tuple[str, ...] = ()
     refusals: tuple[str, ...] = ()
     judgement: Judgement | None = None
+    answers: tuple[GateAnswer, ...] = ()
+    observed: tuple[str, ...] = ()
 
     @property
     def step(self) -> str:
@@ -85,6 +106,7 @@ class Plan:
         for change in self.changes:
             lines.append(f"{change.domain}: {change.step}")
             lines += [f"{change.domain}: {detail}" for detail in change.details]
+            lines += [f"{change.domain}: {OBSERVED}: {told}" for told in change.observed]
         return tuple(lines)
 
 
@@ -109,6 +131,18 @@ def steps_to_judge(desired: RoutingTable, in_force: RoutingTable | None) -> tupl
         if domain.name in old
         and needs_evidence(position(old[domain.name]), position(domain))
         and gates_asked(old[domain.name], domain)
+    )
+
+
+def timed_steps(desired: RoutingTable, in_force: RoutingTable | None) -> tuple[Domain, ...]:
+    """The desired domains whose step needs to know how long both sides take."""
+    old = {} if in_force is None else _by_name(in_force)
+    return tuple(
+        domain
+        for domain in desired.domains
+        if domain.name in old
+        and needs_evidence(position(old[domain.name]), position(domain))
+        and (old[domain.name].latency_gate or domain.latency_gate)
     )
 
 
@@ -220,7 +254,7 @@ def _refusals(before: Domain, after: Domain, judgement: Judgement | None) -> tup
     added, removed = routes_added(before, after), routes_removed(before, after)
     if way is Direction.FORWARD and (added or removed):
         found.append("its routes change in the same plan as its stage; apply the routes first")
-    if added and there.stage in _SERVING and not after.ungated and way is not Direction.FORWARD:
+    if added and there.stage in SERVING and not after.ungated and way is not Direction.FORWARD:
         found.append(
             f"{added[0]} would be answered by the core without ever having been compared;"
             " give it a domain of its own, or go back to shadow to add it"

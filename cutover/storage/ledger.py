@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,8 +27,11 @@ class RevisionFiles:
         return [(n, self._read(path)) for n, path in reversed(self._files()[-_LATEST:])]
 
     def links(self) -> list[tuple[int, bytes]]:
-        """Number and content of every revision, oldest first. Raises CannotRead."""
         return [(n, self._read(path)) for n, path in self._files()]
+
+    def backwards(self) -> Iterator[tuple[int, bytes]]:
+        for n, path in reversed(self._files()):
+            yield n, self._read(path)
 
     def append(self, entry: Entry) -> Revision:
         try:

@@ -1,4 +1,4 @@
-"""Write another stage into a table's text and leave every other byte as it is.
+"""Write another stage, or another share, into a table's text and leave every other byte as it is.
 
 Rewriting the document with an emitter would take seconds for a large file and lose its
 form; a rollback has neither time nor reason for that.
@@ -13,10 +13,11 @@ from typing import Any
 
 import yaml
 
+from cutover.core.stages import Position
 from cutover.errors import CutoverError
+from cutover.service.tables import parsed
 from proxy.errors import RoutingFileError
 from proxy.routing import Stage
-from proxy.storage.tables import parse_routing
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BOM = "\ufeff"
@@ -45,6 +46,52 @@ def restage(content: bytes, domain: str, stage: Stage) -> bytes:
     except CutoverError:
         # A comment in an odd place can defeat the scissors; the emitter is slow but sure.
         return _checked((bom + _emitted(body, domain, stage)).encode(), domain, stage)
+
+
+def reshare(content: bytes, domain: str, share_bp: int) -> bytes:
+    """The same table with another share for one domain, which is in canary.
+
+    Raises:
+        CutoverError: the text could not be changed so that it still loads.
+    """
+    text = content.decode("utf-8")
+    bom = _BOM if text.startswith(_BOM) else ""
+    body = text.removeprefix(_BOM)
+    entry = _value(_value(yaml.compose(body, Loader=_Loader), "domains"), domain)
+    share = _value(entry, "core_share")
+    start, end = share.start_mark.index, share.end_mark.index
+    changed = (bom + body[:start] + f"{share_bp / 100:g}%" + body[end:]).encode()
+    try:
+        found = parsed(changed, "the table").domain(domain)
+    except (RoutingFileError, KeyError) as exc:
+        raise CutoverError(f"the share of {domain} could not be written: {exc}") from exc
+    if found.core_share_bp != share_bp:
+        raise CutoverError(f"the share of {domain} could not be written")
+    return changed
+
+
+def advance(content: bytes, domain: str, to: Position) -> bytes:
+    """The same table with one domain where a step leads it.
+
+    `content` loads and has the domain.
+
+    Raises:
+        CutoverError: the text could not be changed so that it still loads.
+    """
+    if to.stage is not Stage.CANARY:
+        return restage(content, domain, to.stage)
+    if parsed(content, "the table").domain(domain).stage is Stage.CANARY:
+        return reshare(content, domain, to.core_share_bp)
+    text = content.decode("utf-8")
+    bom = _BOM if text.startswith(_BOM) else ""
+    body = text.removeprefix(_BOM)
+    entry = _value(_value(yaml.compose(body, Loader=_Loader), "domains"), domain)
+    key, value = next((key, value) for key, value in entry.value if key.value == "stage")
+    share = f"core_share: {to.core_share_bp / 100:g}%"
+    between = ", " if entry.flow_style else "\n" + " " * key.start_mark.column
+    start, end = value.start_mark.index, value.end_mark.index
+    changed = body[:start] + str(to.stage) + between + share + body[end:]
+    return _checked((bom + changed).encode(), domain, to.stage)
 
 
 def _spliced(body: str, domain: str, stage: Stage) -> str:
@@ -96,7 +143,7 @@ def _removal(body: str, entry: Any, key: Any, value: Any) -> _Splice:
 
 def _checked(changed: bytes, domain: str, stage: Stage) -> bytes:
     try:
-        found = parse_routing(changed, "the table").domain(domain)
+        found = parsed(changed, "the table").domain(domain)
     except (RoutingFileError, KeyError) as exc:
         raise CutoverError(f"stage {stage} could not be written for {domain}: {exc}") from exc
     if found.stage is not stage:

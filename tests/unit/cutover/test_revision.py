@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -111,6 +112,15 @@ def test_the_chain_goes_on_behind_a_damaged_entry() -> None:
     links.append((3, to_json(seal(3, ENTRY, link_hash(links[-1][1])))))
 
     assert chain_problems(links) == ("revision 000002 is damaged: it cannot be read",)
+
+
+def test_a_revision_without_one_of_its_keys_is_damaged() -> None:
+    told = json.loads(chain(1)[0][1])
+
+    for key in told.keys() - {"found"}:
+        lacking = {name: value for name, value in told.items() if name != key}
+        with pytest.raises(DamagedRevision):
+            from_json(json.dumps(lacking).encode())
 
 
 @given(st.binary(max_size=60) | st.sampled_from([b"[]", b"1", b"{}", b"null", b"[" * 5_000]))
