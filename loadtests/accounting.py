@@ -25,8 +25,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from loadtests.accounting_servers import Nats, Postgres
-from loadtests.bench_processes import BenchError, Processes, free_ports
+from loadtests.bench_processes import BenchError, Processes
 from loadtests.mirrored import DOMAIN, ODD_ONE
+from loadtests.ports import free_port
 from proxy.storage.tables import load_routing
 from shadow_compare.app import open_evidence
 from shadow_compare.core.evidence import DomainEvidence
@@ -73,7 +74,7 @@ class House:
         self.nats, self.postgres = Nats(home / "bus"), Postgres(home / "database")
         self._processes = Processes(home)
         self._pids: dict[str, int] = {}
-        (port,) = free_ports(1)
+        port = free_port()
         self._store = f"127.0.0.1:{port}"
         self.table = Path(self._processes.write("applied.yaml", TABLE.format(store=self._store)))
         self.readings = 0

@@ -16,7 +16,8 @@ from typing import Any
 
 from typing_extensions import override
 
-from loadtests.bench_processes import BenchError, free_ports
+from loadtests.bench_processes import BenchError
+from loadtests.ports import free_port
 
 _READY_S = 60.0
 
@@ -27,7 +28,7 @@ class Server:
     def __init__(self, name: str, home: Path) -> None:
         self.name = name
         self.home = home
-        (self.port,) = free_ports(1)
+        self.port = free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def command(self) -> Sequence[str]:

@@ -16,7 +16,8 @@ from typing_extensions import override
 
 from loadtests.accounting_servers import Postgres
 from loadtests.bench_core_shops import Api, Shop
-from loadtests.bench_processes import BenchError, Processes, free_ports
+from loadtests.bench_processes import BenchError, Processes
+from loadtests.ports import free_port
 
 _VERSION = "2.21.2"
 _CACHE = Path.home() / ".cache" / "banyan" / f"medusa-{_VERSION}"
@@ -55,7 +56,7 @@ class Medusa(Shop):
     def __init__(self, processes: Processes, postgres: Postgres) -> None:
         self.database_pids = [postgres.pid]
         _install()
-        (port,) = free_ports(1)
+        port = free_port()
         url = postgres.create("medusa").replace("+asyncpg", "")
         environment = {
             "DATABASE_URL": f"{url}?sslmode=disable", "MEDUSA_DISABLE_TELEMETRY": "1",

@@ -15,7 +15,8 @@ from typing import Any, Self
 from typing_extensions import override
 
 from loadtests.accounting_servers import Postgres
-from loadtests.bench_processes import BenchError, Processes, free_ports
+from loadtests.bench_processes import BenchError, Processes
+from loadtests.ports import free_port
 
 _READY_S = 120.0
 _CURRENCY = "CAD"
@@ -118,7 +119,7 @@ class Core(Shop):
     def __init__(self, processes: Processes, name: str, url: str, pids: Sequence[int]) -> None:
         self.name = name
         self.database_pids = pids
-        (port,) = free_ports(1)
+        port = free_port()
         self.pid = processes.start(
             sys.executable, "-c", "from cutover.cli import main; main()",
             "core", "--listen", f"127.0.0.1:{port}", "--database", url,
@@ -219,7 +220,7 @@ class Oscar(Shop):
         store = "legacy_adapters.oscar.demo_store.run"
         done = processes.start(sys.executable, "-m", store, "prepare", "--dir", folder)
         processes.finish(done, _READY_S)
-        (port,) = free_ports(1)
+        port = free_port()
         self.pid = processes.start(
             sys.executable, "-m", store, "serve", "--dir", folder,
             "--listen", f"127.0.0.1:{port}", "--workers", "1", "--threads", "1", log="oscar.log",

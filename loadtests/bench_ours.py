@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.bench_processes import Processes, fetch, free_ports, members, wait_for
+from loadtests.bench_processes import Processes, fetch, members, wait_for
+from loadtests.ports import free_port
 
 # Reads the spool as a comparer does, and asks nobody: what is left is the spool's own cost.
 _READER = """
@@ -124,7 +125,7 @@ def start_ours(
     Raises:
         BenchError: it does not.
     """
-    port, door = free_ports(2)
+    port, door = free_port(), free_port()
     config = processes.write(f"{name}.yaml", table)
     spool = processes.folder / f"spool-{name}"
     pid = processes.start(

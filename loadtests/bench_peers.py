@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from loadtests.bench_processes import Processes, free_ports
+from loadtests.bench_processes import Processes
+from loadtests.ports import free_port
 
 SAME_PATH = "/api/products/1/"
 PRODUCT = {
@@ -39,7 +40,7 @@ def start_stores(processes: Processes) -> tuple[int, int]:
     html = processes.folder / "html"
     html.mkdir()
     (html / "product.json").write_text(json.dumps(PRODUCT), encoding="utf-8")
-    legacy, core = free_ports(2)
+    legacy, core = free_port(), free_port()
     servers = "\n".join(_store(html, port) for port in (legacy, core))
     _start_nginx(processes, "stores", servers)
     return legacy, core
@@ -50,7 +51,7 @@ def start_equal_stores(processes: Processes) -> tuple[int, int]:
     html = processes.folder / "html"
     html.mkdir()
     (html / "product.json").write_text(json.dumps(PRODUCT), encoding="utf-8")
-    legacy, core = free_ports(2)
+    legacy, core = free_port(), free_port()
     servers = "\n".join(
         f"""
 server {{
@@ -103,7 +104,7 @@ http {{
 
 
 def _nginx(processes: Processes, legacy: int, core: int) -> list[Peer]:
-    plain, mirror = free_ports(2)
+    plain, mirror = free_port(), free_port()
     pid = _start_nginx(
         processes,
         "peer",
@@ -127,7 +128,7 @@ def start_nginx_mirror(processes: Processes, legacy: int, core: int) -> Peer:
 def _haproxy(processes: Processes, legacy: int) -> list[Peer]:
     if not shutil.which("haproxy"):
         return []
-    (port,) = free_ports(1)
+    port = free_port()
     text = f"""
 global
   nbthread 1
@@ -152,7 +153,7 @@ def _envoy(processes: Processes, legacy: int, core: int) -> list[Peer]:
     program = shutil.which("envoy") or shutil.which("envoy", path=str(Path(sys.executable).parent))
     if program is None:
         return []
-    plain, mirror = free_ports(2)
+    plain, mirror = free_port(), free_port()
     mirrored = {"cluster": "legacy", "request_mirror_policies": [{"cluster": "core"}]}
     listeners = [
         _envoy_listener("plain", plain, {"cluster": "legacy"}),

@@ -43,10 +43,10 @@ from loadtests.bench_processes import (
     Processes,
     cpu_s,
     fetch,
-    free_ports,
     members,
     wait_for,
 )
+from loadtests.ports import free_port
 
 GOAL = 1.0
 _CATCH_UP_S = 60.0
@@ -104,7 +104,7 @@ def start_platform(processes: Processes, stores: tuple[int, int]) -> Platform:
     """
     urls = (f"http://127.0.0.1:{stores[0]}", f"http://127.0.0.1:{stores[1]}")
     ours = start_ours(processes, "shadow", catalog_table(urls, "shadow"))
-    (metrics,) = free_ports(1)
+    metrics = free_port()
     database = f"sqlite+aiosqlite:///{processes.folder}/evidence.sqlite3"
     comparer = processes.start(
         *(sys.executable, "-m", "cutover", "compare", "--config", str(ours.config)),

@@ -20,8 +20,9 @@ import time
 from pathlib import Path
 
 from loadtests.accounting import RUNS, TABLE
-from loadtests.bench_processes import Processes, free_ports, memory_bytes
+from loadtests.bench_processes import Processes, memory_bytes
 from loadtests.mirrored import DOMAIN
+from loadtests.ports import free_port
 from proxy.storage.tables import load_routing
 from shadow_compare.app import open_evidence
 from shadow_compare.core.evidence import Accounting
@@ -85,7 +86,7 @@ def main() -> int:
     home = Path(tempfile.mkdtemp(prefix="banyan-endless-"))
     processes = Processes(home)
     try:
-        (port,) = free_ports(1)
+        port = free_port()
         table = Path(processes.write("applied.yaml", TABLE.format(store=f"127.0.0.1:{port}")))
         processes.start(
             *(sys.executable, "-m", "loadtests.soak_stores"),

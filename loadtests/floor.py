@@ -9,7 +9,7 @@ from random import Random
 from typing import Protocol, TextIO
 
 from loadtests.answers import Answer, UnexpectedAnswerError
-from loadtests.journeys import DOMAINS, Journey, Planned, Step, Visit, visits
+from loadtests.journeys import DOMAINS, WEIGHTS, Journey, Planned, Step, Visit, Weights, visits
 from loadtests.sessions import shopper_id
 from loadtests.sides import Observation, SideLog
 from loadtests.steps import Memory, Request, read, request_for
@@ -93,7 +93,11 @@ class Errand:
 
 
 class Floor:
-    """Everything that the shoppers of a run share. Belongs to one thread."""
+    """Everything that the shoppers of a run share. Belongs to one thread.
+
+    Attributes:
+        weights: what shoppers come for; changed before the first one enters, if at all.
+    """
 
     def __init__(
         self,
@@ -103,6 +107,7 @@ class Floor:
         events: EventSink,
         domains: Mapping[Step, str] = DOMAINS,
     ) -> None:
+        self.weights: Weights = WEIGHTS
         self.base_url = base_url.rstrip("/")
         self.seed = seed
         self.shoppers_per_user = shoppers_per_user
@@ -128,7 +133,7 @@ class Floor:
         self._users += 1
         first = user * self.shoppers_per_user
         played = [
-            (shopper_id(self.seed, number), visits(self.seed, number))
+            (shopper_id(self.seed, number), visits(self.seed, number, self.weights))
             for number in range(first, first + self.shoppers_per_user)
         ]
         return self._visits(played, Random(f"{self.seed}/user/{user}"))  # noqa: S311 - repeatable
@@ -148,6 +153,8 @@ class Floor:
             change = self.sides.observe(seen)
             if change is not None:
                 self._events.write(change.as_event())
+        if step is Step.CHECKOUT and outcome is Outcome.OK:
+            self._events.write(_order(shopper, reply))
         if outcome is Outcome.FAILED and self._failure_events < FAILURE_EVENTS_MAX:
             self._failure_events += 1
             self._events.write(
@@ -179,3 +186,17 @@ class Floor:
             "side_observations_repeated": self.sides.repeated,
             "side_changes": self.sides.changes,
         }
+
+
+def _order(shopper: str, reply: Reply) -> dict[str, object]:
+    """What the store said of an order that it took: whoever keeps books compares with it."""
+    body = reply.answer.body if isinstance(reply.answer.body, dict) else {}
+    return {
+        "kind": "order",
+        "shopper": shopper,
+        "number": str(body.get("number")),
+        "total": str(body.get("total_incl_tax")),
+        "side": reply.side,
+        "sent_at": reply.sent_at,
+        "at": reply.at,
+    }

@@ -59,7 +59,10 @@ class Journey(StrEnum):
     BUY = "buy"
 
 
-WEIGHTS: Mapping[Journey, int] = MappingProxyType(
+Weights = Mapping[Journey, float]
+"""How often each kind of visit is, against the others."""
+
+WEIGHTS: Weights = MappingProxyType(
     {
         Journey.BROWSE: 50,
         Journey.COMPARE: 20,
@@ -91,16 +94,24 @@ class Visit:
     steps: tuple[Planned, ...]
 
 
-def visits(seed: int, shopper_number: int) -> Iterator[Visit]:
+def with_buyers(percent: float) -> Weights:
+    """Weights of which so many in a hundred buy; the others keep their shares of the rest."""
+    others = 100 - WEIGHTS[Journey.BUY]
+    rest = (100 - percent) / others
+    shares = {journey: weight * rest for journey, weight in WEIGHTS.items()}
+    return MappingProxyType({**shares, Journey.BUY: percent})
+
+
+def visits(seed: int, shopper_number: int, weights: Weights = WEIGHTS) -> Iterator[Visit]:
     """All visits of one shopper, without end."""
     whim = Random(f"{seed}/{shopper_number}")  # noqa: S311 - repeatable on purpose
     while True:
-        yield plan_visit(whim)
+        yield plan_visit(whim, weights)
 
 
-def plan_visit(whim: Random) -> Visit:
+def plan_visit(whim: Random, weights: Weights = WEIGHTS) -> Visit:
     """One visit: a journey by its weight, then its steps."""
-    journey = whim.choices(list(WEIGHTS), weights=list(WEIGHTS.values()))[0]
+    journey = whim.choices(list(weights), weights=list(weights.values()))[0]
     steps = tuple(Planned(step, whim.random()) for step in _STEPS[journey](whim))
     return Visit(journey, steps)
 

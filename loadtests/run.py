@@ -21,7 +21,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from loadtests.floor import EventSink, Floor, JsonLines, NoEvents
-from loadtests.journeys import DOMAINS, Step
+from loadtests.journeys import DOMAINS, Step, with_buyers
 from loadtests.report import Report
 
 
@@ -49,6 +49,8 @@ def _shop(options: argparse.Namespace, sink: EventSink) -> int:
 
     domains = {**DOMAINS, **dict(options.domain)}
     floor = Floor(options.host, options.seed, options.shoppers_per_user, sink, domains)
+    if options.buyers is not None:
+        floor.weights = with_buyers(options.buyers)
     report = Report(floor, options.json_summary, time.time)  # noqa: TID251 - the edge
     _write(report, final=False)
 
@@ -131,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--rate", type=_amount, help="at most so many requests per second in all")
     add("--think", type=_pause, default=0.2, help="mean pause before a request, s (0.2)")
     add("--duration", type=_amount, help="seconds; without it, until SIGTERM")
+    add("--buyers", type=_percent, help="so many visits in a hundred buy, e.g. 20%% (4%%)")
     add("--seed", type=int, default=1, help="the same seed, the same visits (1)")
     add("--json-summary", type=Path, help="file for the summary")
     add("--events", type=Path, help="file for side changes and failures, JSON lines")
@@ -157,6 +160,13 @@ def _amount(text: str) -> float:
     value = float(text)
     if not 0 < value < float("inf"):
         raise argparse.ArgumentTypeError(f"must be positive, not {text}")
+    return value
+
+
+def _percent(text: str) -> float:
+    value = float(text.removesuffix("%"))
+    if not 0 <= value <= 100:
+        raise argparse.ArgumentTypeError(f"must be from 0% to 100%, not {text}")
     return value
 
 

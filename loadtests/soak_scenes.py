@@ -13,7 +13,8 @@ from pathlib import Path
 
 from loadtests.bench_ours import Ours, catalog_table, shadow_counts, start_ours
 from loadtests.bench_paced import PacedClient, Plan
-from loadtests.bench_processes import BenchError, Processes, free_ports, memory_bytes
+from loadtests.bench_processes import BenchError, Processes, memory_bytes
+from loadtests.ports import free_port
 from loadtests.soak_report import Found, Memory, Turn
 from loadtests.soak_stores import Mode
 
@@ -98,7 +99,7 @@ class Stage:
         """
         self.scene = scene
         self._processes = processes
-        legacy, core = free_ports(2)
+        legacy, core = free_port(), free_port()
         self._store(legacy, Mode.ANSWER)
         if scene.core is not None:
             # It and the comparer would run elsewhere: they get what the proxies leave.

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from loadtests.ports import free_port
 from tests.integration.loadtests.relay import Relay, relaying
-from tests.support.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 
 pytestmark = pytest.mark.integration
@@ -62,8 +65,10 @@ def summary(folder: Path) -> dict[str, Any]:
     return content
 
 
-def events(folder: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in (folder / "e.jsonl").read_text().splitlines()]
+def events(folder: Path, kind: str) -> list[dict[str, Any]]:
+    """What was told of one kind; a quick machine's shoppers get as far as an order in between."""
+    told = map(json.loads, (folder / "e.jsonl").read_text().splitlines())
+    return [event for event in told if event["kind"] == kind]
 
 
 def now_s() -> float:
@@ -129,7 +134,7 @@ def test_nobody_changes_side_while_the_table_stays(relay: Relay, tmp_path: Path)
     subprocess.run(command, capture_output=True, timeout=60, check=True)
 
     told = summary(tmp_path)
-    assert (told["side_changes"], events(tmp_path)) == (0, [])
+    assert (told["side_changes"], events(tmp_path, "side_change")) == (0, [])
     assert told["side_observations_repeated"] > 50
     assert told["sides"]["catalog"].keys() == {"legacy"}
 
@@ -146,7 +151,7 @@ def test_every_change_of_side_is_dated_around_the_moment_it_happened(
         process.send_signal(signal.SIGTERM)
         process.wait(15)
 
-    changes = events(tmp_path)
+    changes = events(tmp_path, "side_change")
     assert len(changes) == summary(tmp_path)["side_changes"] > 10
     assert {(change["from"], change["to"]) for change in changes} == {("legacy", "core")}
     assert all(change["previous_sent_at"] <= after for change in changes)
@@ -165,7 +170,7 @@ def test_an_outage_is_counted_told_and_ends_with_an_error_status(
         status = process.wait(15)
 
     told = summary(tmp_path)
-    failures = [event for event in events(tmp_path) if event["kind"] == "failure"]
+    failures = events(tmp_path, "failure")
     assert status == 1
     assert len(failures) == told["failures"] == sum(told["failure_reasons"].values())
     assert {event["reason"] for event in failures} == {"status 503"}
@@ -187,6 +192,35 @@ def test_a_store_that_dies_is_a_failure_and_not_a_crash(tmp_path: Path) -> None:
         expected = re.compile(r"\w+: no (whole )?answer: ")
         odd = [reason for reason in told["failure_reasons"] if not expected.match(reason)]
         assert odd == []
+
+
+def _break_off(listener: socket.socket) -> None:
+    """Answer each request with a head that promises a body, and hang up after a part of it."""
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 90\r\n\r\n"
+    parts = itertools.cycle([b"", b'{"url": '])
+    with suppress(OSError):  # the listener was closed: the test is over
+        while True:
+            connection, _ = listener.accept()
+            with connection, suppress(OSError):
+                connection.recv(65536)
+                connection.sendall(head)
+                time.sleep(0.02)  # the head arrives alone, so that the client starts to read
+                connection.sendall(next(parts))
+
+
+def test_an_answer_that_breaks_off_is_no_whole_answer(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        answering = threading.Thread(target=_break_off, args=(listener,), daemon=True)
+        answering.start()
+        with spawn_process(shoppers(port, tmp_path), log=tmp_path / "log") as process:
+            wait_until(lambda: (tmp_path / "s.json").exists() and summary(tmp_path)["failures"] > 9)
+            process.send_signal(signal.SIGTERM)
+            status = process.wait(15)
+
+    assert status == 1
+    reasons = summary(tmp_path)["failure_reasons"]
+    assert [reason for reason in reasons if "no whole answer: " not in reason] == []
 
 
 def test_a_shop_that_nobody_opened_is_one_clear_line(tmp_path: Path) -> None:

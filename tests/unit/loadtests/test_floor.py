@@ -121,3 +121,25 @@ def test_an_event_is_one_line_that_is_there_at_once() -> None:
 
     (line,) = file.getvalue().splitlines()
     assert json.loads(line) == {"kind": "failure", "reason": "line\nbreak"}
+
+
+def test_an_order_that_the_shop_took_is_written_down_with_its_number() -> None:
+    kept = ListSink()
+    shop = floor(kept)
+    body = {"number": "100042", "total_incl_tax": "24.99"}
+    taken = Reply(Answer(200, body), sent_at=1.0, at=2.0, elapsed_ms=5.0, side="legacy")
+
+    shop.record("ann", Step.CHECKOUT, taken, Outcome.OK, "")
+    shop.record("bob", Step.CHECKOUT, taken, Outcome.REFUSED, "")
+
+    assert kept.events == [
+        {
+            "kind": "order",
+            "shopper": "ann",
+            "number": "100042",
+            "total": "24.99",
+            "side": "legacy",
+            "sent_at": 1.0,
+            "at": 2.0,
+        }
+    ]

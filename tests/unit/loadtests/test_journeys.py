@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loadtests.journeys import DOMAINS, WEIGHTS, Journey, Step, Visit, visits
+from loadtests.journeys import DOMAINS, WEIGHTS, Journey, Step, Visit, visits, with_buyers
 
 
 def some_visits(seed: int = 1, shopper: int = 0, count: int = 2_000) -> list[Visit]:
@@ -72,3 +72,24 @@ def test_nothing_is_put_into_a_basket_before_a_product_and_the_basket_were_seen(
 def test_every_whim_picks_something_whatever_is_on_offer(seed: int) -> None:
     for visit in some_visits(seed, count=10):
         assert all(0 <= planned.pick < 1 for planned in visit.steps)
+
+
+@given(percent=st.floats(0, 100))
+def test_more_buyers_leave_the_other_visits_in_their_proportions(percent: float) -> None:
+    weights = with_buyers(percent)
+
+    assert weights[Journey.BUY] == percent
+    assert sum(weights.values()) == pytest.approx(100)
+    assert weights[Journey.BROWSE] * 20 == pytest.approx(weights[Journey.COMPARE] * 50)
+
+
+def test_a_shop_of_buyers_sees_nobody_else() -> None:
+    seen = {visit.journey for visit in islice(visits(1, 0, with_buyers(100)), 200)}
+
+    assert seen == {Journey.BUY}
+
+
+def test_the_usual_share_of_buyers_changes_no_visit() -> None:
+    usual = with_buyers(WEIGHTS[Journey.BUY])
+
+    assert list(islice(visits(1, 0, usual), 50)) == some_visits(1, 0, 50)
