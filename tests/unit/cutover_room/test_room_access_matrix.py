@@ -1,0 +1,217 @@
+"""Every address of the room, asked by everybody."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+from starlette.routing import Mount, Route
+
+from cutover.api.admin import PREFIX, admin_app
+from cutover.api.readings import Table
+from cutover.api.writing import Doorkeeper
+from cutover.core.access import ALLOWS, Permission, Role
+from tests.fakes.evidence import FakeEvidence
+from tests.support.admin_room import AdminRoom
+from tests.support.closed_room import ClosedRoom
+from tests.support.room import Sources
+from tests.unit.cutover_room.samples import NOW_S, STORES, a_domain, a_group, an_example
+from tests.unit.cutover_room.test_room_groups import Keeper
+
+#: What asks nobody who they are, and why: a probe, what the page of signing in needs, itself.
+ASKS_NOBODY = {"/healthz", "/static", "/signin", "/signin/issuer", "/signin/back", "/signout"}
+#: Made by the framework; the gate alone guards it, and everybody who is known may read.
+GUARDED_BY_THE_GATE = {"/api/openapi.json", "/openapi.json"}
+#: Methods that change something ask for more than to read.
+CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+VALUES = {
+    "plan_id": "x",
+    "domain": "catalog",
+    "key": "x",
+    "name": "catalog",
+    "fingerprint": a_group().fingerprint,
+    "number": "1",
+    "n": "1",
+}
+ASKERS = ("nobody", "shut out", "wrong token", *Role)
+
+
+@pytest.fixture
+def room(tmp_path: Path) -> ClosedRoom:
+    fingerprint = a_group().fingerprint
+    evidence = FakeEvidence(found={fingerprint: (a_group(), [an_example()])})
+    sources = Sources(
+        table=Table("r", (a_domain("catalog"),), STORES), evidence=evidence, now_s=NOW_S
+    )
+    room = ClosedRoom(tmp_path, sources, Keeper(evidence))
+    for role in Role:
+        room.add(str(role), role)
+        room.add_token(f"{role}-program", role)
+    doorkeeper = Doorkeeper(b"", frozenset(("room",)))
+    admin = admin_app(AdminRoom(tmp_path / "var").parts, doorkeeper)
+    room.app.mount(PREFIX, admin, name="admin")
+    return room
+
+
+def permissions_of(route: Any) -> set[Permission]:
+    """What the address says it takes, its router's and its own."""
+    found: set[Permission] = set()
+
+    def walk(dependant: Any) -> None:
+        permission = getattr(dependant.call, "permission", None)
+        if permission is not None:
+            found.add(permission)
+        for one in dependant.dependencies:
+            walk(one)
+
+    walk(route.dependant)
+    return found
+
+
+def asked(routes: list[Any], prefix: str = "") -> Iterator[tuple[str, str, frozenset[Permission]]]:
+    """Method, an address that fits, and what it takes, of each route of the app."""
+    for route in routes:
+        path = route.path
+        if path == PREFIX:
+            yield from asked(route.app.routes, PREFIX)
+            continue
+        if path in ASKS_NOBODY and not prefix:
+            continue
+        if isinstance(route, APIRoute):
+            takes = permissions_of(route)
+        else:
+            assert isinstance(route, Route), route
+            assert path in GUARDED_BY_THE_GATE, f"{path} says of nobody who may ask for it"
+            takes = {Permission.READ}
+        target = prefix + re.sub(r"\{(\w+)(:\w+)?\}", lambda m: VALUES[m[1]], path)
+        for method in (route.methods or set()) - {"HEAD"}:
+            yield method, target, frozenset(takes)
+
+
+def test_every_address_says_what_it_takes_and_one_that_changes_says_more(room: ClosedRoom) -> None:
+    told = list(asked(room.app.routes))
+
+    assert len(told) > 15
+    assert [(method, target) for method, target, takes in told if not takes] == []
+    assert [
+        (method, target)
+        for method, target, takes in told
+        if method in CHANGING and takes <= {Permission.READ}
+    ] == []
+
+
+def test_only_what_is_meant_to_asks_nobody(room: ClosedRoom) -> None:
+    plain = {
+        route.path
+        for route in room.app.routes
+        if isinstance(route, Mount | Route) and not isinstance(route, APIRoute)
+    } - {PREFIX}
+
+    assert plain == ASKS_NOBODY | {"/api/openapi.json"}
+
+
+@pytest.mark.parametrize("asker", ASKERS)
+@pytest.mark.parametrize("way", ["session", "token"])
+async def test_everybody_gets_what_their_role_allows(
+    room: ClosedRoom, asker: str, way: str
+) -> None:
+    cookie, token = await _shown(room, asker, way)
+    wrong: list[tuple[str, str, int]] = []
+    for method, target, takes in asked(room.app.routes):
+        if target == "/events":
+            continue  # answers without end; the gate's answer to it is told below
+        sent = {"content_type": "application/json"} if method == "POST" else {}
+        body = b"{}" if sent else b""
+        answer = await room.ask(target, cookie, token=token, method=method, body=body, **sent)
+
+        is_page = not target.startswith(("/api/", "/admin/", "/metrics")) and not target.endswith(
+            ".json"
+        )
+        if asker not in set(Role):
+            led_on = is_page and method == "GET" and not token
+            fits = answer.status == (303 if led_on else 401)
+        elif not all(permission in ALLOWS[Role(asker)] for permission in takes):
+            fits = answer.status == 403 and "may not do this" in answer.text
+        else:
+            # What it answers then is its own affair: a form without a token is refused, say.
+            fits = answer.status not in (303, 401) and "may not do this" not in answer.text
+        if not fits:
+            wrong.append((method, target, answer.status))
+
+    assert wrong == []
+
+
+async def _shown(room: ClosedRoom, asker: str, way: str) -> tuple[str, str]:
+    """The cookie and the token that somebody has."""
+    if asker == "nobody":
+        return "", ""
+    if asker == "wrong token":
+        return ("banyan-room=x.y", "") if way == "session" else ("", "banyan_wrong")
+    if asker != "shut out":
+        is_session = way == "session"
+        return (await room.signs_in(asker), "") if is_session else ("", f"banyan_{asker}-program")
+    cookie = await room.signs_in("admin")
+    room.people.change(lambda book: book.with_disabled("admin", disabled=True))
+    room.people.change(lambda book: book.without_token("admin-program"))
+    return (cookie, "") if way == "session" else ("", "banyan_admin-program")
+
+
+@pytest.mark.parametrize("target", ["/events?page=overview", "/api/overview", "/admin/v1/x"])
+async def test_a_program_that_is_unknown_is_told_how_to_say_who_it_is(
+    room: ClosedRoom, target: str
+) -> None:
+    answer = await room.ask(target)
+    with_token = await room.ask(target, token="banyan_wrong")
+
+    assert (answer.status, with_token.status) == (401, 401)
+    assert answer.headers["www-authenticate"] == 'Bearer realm="banyan"'
+    assert with_token.headers["www-authenticate"] == 'Bearer realm="banyan", error="invalid_token"'
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-frame-options"] == "DENY"
+
+
+@pytest.mark.parametrize("target", ["/healthz", "/signin", "/static/room.css"])
+async def test_probes_styles_and_the_page_of_signing_in_ask_nobody(
+    room: ClosedRoom, target: str
+) -> None:
+    assert (await room.ask(target)).status == 200
+
+
+async def test_the_admin_api_says_it_in_its_own_codes(room: ClosedRoom) -> None:
+    cookie = await room.signs_in("admin")
+
+    unknown = await room.ask("/admin/v1/revisions")
+    strange = await room.ask(
+        "/admin/v1/plans", cookie, method="POST", origin="https://evil.test", body=b"{}"
+    )
+
+    assert (unknown.status, unknown.json()["code"]) == (401, "not_signed_in")
+    assert (strange.status, strange.json()["code"]) == (403, "not_from_here")
+
+
+async def test_a_websocket_is_let_in_nowhere(room: ClosedRoom) -> None:
+    said: list[Any] = []
+
+    async def receive() -> Any:
+        raise AssertionError
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    await room.app({"type": "websocket", "path": "/", "headers": []}, receive, send)
+
+    assert said == [{"type": "websocket.close", "code": 1008}]
+
+
+@pytest.mark.parametrize(
+    "target", ["/static/../api/overview", "/static//../", "//healthz", "/healthz/", "/signin/x"]
+)
+async def test_no_spelling_of_an_address_walks_past_the_gate(room: ClosedRoom, target: str) -> None:
+    answer = await room.ask(target)
+
+    assert "catalog" not in answer.text
+    assert answer.status in (303, 307, 401, 404)
