@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from tests.support.ports import free_port
+from loadtests.ports import free_port
 
 Answers = Callable[[dict[str, Any]], int]
 
@@ -57,9 +57,9 @@ class Receiver:
 
 
 @contextlib.asynccontextmanager
-async def receiving() -> AsyncIterator[Receiver]:
-    """A server that runs while the block does."""
-    receiver = Receiver()
+async def receiving(receiver: Receiver | None = None) -> AsyncIterator[Receiver]:
+    """A server that runs while the block does; the given one's again, where one is given."""
+    receiver = receiver or Receiver()
     app = web.Application()
     app.router.add_route("*", "/{rest:.*}", receiver.answer)
     runner = web.AppRunner(app, shutdown_timeout=0.1)
