@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cutover.core.gate import Findings, Judgement, judge
 from cutover.core.revision import Revision
@@ -10,6 +10,7 @@ from cutover.core.stages import Position, next_steps, position
 from cutover.errors import DoorClosed
 from cutover.ports import DoorState, ProxyDoor
 from cutover.service.books import Books
+from cutover.service.explaining import drift
 from cutover.service.gathering import OpenEvidence, gather
 from cutover.service.in_force import look
 from proxy.routing import Domain, RoutingTable, Stage
@@ -26,6 +27,8 @@ class DomainStatus:
         parity: None when the evidence cannot be read.
         judgement: what its gate says of the next step; None where none is asked.
         next_step: what may come next and what it waits for.
+        drift: who took it away from what the file asks for, when and why; None where the
+            file was edited since, or asks for what is in force.
     """
 
     domain: str
@@ -35,6 +38,7 @@ class DomainStatus:
     parity: Parity | None
     judgement: Judgement | None
     next_step: str
+    drift: str | None = None
 
     @property
     def has_drift(self) -> bool:
@@ -69,8 +73,12 @@ async def report(
     desired: RoutingTable | None,
     open_evidence: OpenEvidence,
     door: ProxyDoor,
+    *,
+    file: str = "routing.yaml",
 ) -> Status:
     """Gather it. Any source may be away, and the report says so.
+
+    `file` is what sentences call the desired state.
 
     Raises:
         CannotRead: the applied file exists and cannot be read.
@@ -80,8 +88,9 @@ async def report(
     new = {} if desired is None else {domain.name: domain for domain in desired.domains}
     judged = [domain for domain in old.values() if domain.stage is not Stage.LEGACY]
     findings = await gather(open_evidence, judged)
+    why = drift(books.ledger, desired, seen.table, file)
     domains = [
-        _domain(old.get(name), new.get(name), findings.get(name))
+        replace(_domain(old.get(name), new.get(name), findings.get(name)), drift=why.get(name))
         for name in sorted(old.keys() | new.keys())
     ]
     state, problem = None, ""
