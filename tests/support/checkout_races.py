@@ -15,11 +15,11 @@ from typing import Any
 import aiohttp
 import sqlalchemy as sa
 
+from loadtests.ports import free_port
 from new_core.storage import make_engine
 from tests.support.cart_shop import sku
 from tests.support.checkout_process import read_books
 from tests.support.checkout_shop import ADDRESS
-from tests.support.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 
 

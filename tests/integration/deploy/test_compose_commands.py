@@ -16,7 +16,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from tests.support.ports import free_port
+from loadtests.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 from tests.unit.deploy.compose_file import DEPLOY, services
 

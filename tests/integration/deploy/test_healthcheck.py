@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from typing_extensions import override
 
-from tests.support.ports import free_port
+from loadtests.ports import free_port
 
 pytestmark = pytest.mark.integration
 

@@ -30,7 +30,7 @@ def test_the_file_follows_the_compose_specification() -> None:
     parsed = compose_spec.PyCompose.from_yaml(yaml.safe_dump(compose()))
 
     parsed.validate()
-    others = {"legacy", "shoppers", "postgres", "nats", "prometheus"}
+    others = {"legacy", "shoppers", "postgres", "nats", "prometheus", "alertmanager", "grafana"}
     assert set(parsed.service_names()) == {*HOUSE, *others}
 
 
@@ -223,7 +223,7 @@ def test_every_scraped_target_is_a_service() -> None:
     jobs = yaml.safe_load(path.read_text())["scrape_configs"]
     targets = [t for job in jobs for static in job["static_configs"] for t in static["targets"]]
 
-    hosts = {target.partition(":")[0] for target in targets} - {"127.0.0.1"}
+    hosts = {target.partition(":")[0] for target in targets} - {"127.0.0.1", "alertmanager"}
 
     assert hosts == {"proxy", "comparer", "core", "room"}
     assert hosts <= services().keys()
