@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from cutover.api.accounting import AccountingLine, accounting_line
 from cutover.api.charts import floor_of
+from cutover.api.courses import by_itself, held_back
 from cutover.api.dots import Pair
 from cutover.api.figures import count, milliseconds, plain_percent, share_of_bp, small_share
 from cutover.api.grouplist import Badge, badge_of
@@ -87,6 +88,7 @@ class Card:
     gate: GateLine
     next_step: str
     gate_aside: tuple[str, ...]
+    by_itself: tuple[str, ...]
     accounting: AccountingLine | None
     latency: tuple[LatencyRow, ...]
     latency_words: str
@@ -137,7 +139,11 @@ def card_of(domain: Domain, facts: Facts) -> Card:
         parity=_parity(domain, evidence) if evidence else None,
         gate=gate,
         next_step=step,
-        gate_aside=tuple(sentence for sentence in gate.sentences if sentence not in step),
+        gate_aside=(
+            *(sentence for sentence in gate.sentences if sentence not in step),
+            *held_back(domain, facts.now_s),
+        ),
+        by_itself=by_itself(domain, facts.courses.get(domain.name), facts.now_s),
         accounting=account,
         latency=tuple(latency_row(entry) for entry in latency),
         latency_words=latency_words(latency),

@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from itertools import pairwise
 
+from cutover.api.approvalview import ApprovalsView
 from cutover.api.card import Card, card_of
 from cutover.api.charts import Mark
 from cutover.api.figures import count, plain_percent, share_of_bp
+from cutover.api.governanceview import GovernanceView, governance_view
+from cutover.api.healthview import HealthView, health_view
 from cutover.api.judgement import ParityLine, parity_line
 from cutover.api.readings import Facts, RevisionLine
 from cutover.api.stratarows import StrataView, strata_view
@@ -56,9 +60,12 @@ class DomainPage:
     policy: str
     history: tuple[RevisionLine, ...]
     revision: str
+    health: HealthView
+    approvals: ApprovalsView
+    governance: GovernanceView
 
 
-def domain_page(domain: Domain, facts: Facts) -> DomainPage:
+def domain_page(domain: Domain, facts: Facts, approvals: ApprovalsView | None = None) -> DomainPage:
     """Decide what a domain's page says."""
     card = card_of(domain, facts)
     history = about(domain.name, facts.revisions.value or ())
@@ -83,6 +90,9 @@ def domain_page(domain: Domain, facts: Facts) -> DomainPage:
         policy=_policy(domain),
         history=history,
         revision=facts.table.value.revision if facts.table.value else "",
+        health=health_view(domain, facts.health, facts.order_routes),
+        approvals=approvals or ApprovalsView(),
+        governance=governance_view(domain, datetime.fromtimestamp(facts.now_s, UTC).date()),
     )  # fmt: skip
 
 

@@ -74,6 +74,22 @@ def age(elapsed_s: float) -> str:
     return f"{seconds // _DAY_S} days ago"
 
 
+def lasting(elapsed_s: float) -> str:
+    """How long something took, in the coarsest unit that still says something."""
+    if elapsed_s < _MINUTE_S:
+        return f"{elapsed_s:.1f} s" if elapsed_s < 10 else f"{elapsed_s:.0f} s"
+    if elapsed_s < 2 * _HOUR_S:
+        return f"{elapsed_s / _MINUTE_S:.0f} min"
+    if elapsed_s < 2 * _DAY_S:
+        return f"{elapsed_s / _HOUR_S:.0f} h"
+    return f"{elapsed_s / _DAY_S:.0f} days"
+
+
+def minute_time(at_s: float) -> str:
+    """UTC, to the minute, for a table that is printed."""
+    return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M}"
+
+
 def exact_time(at_s: float) -> str:
     """UTC, to the second, for hover and print."""
     return f"{datetime.fromtimestamp(at_s, UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,14 +1,24 @@
-"""The two files the room reads: the table in force and the ledger of revisions."""
+"""The files the room reads: the table in force and the ledger of revisions."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
+from cutover.api.courses import read_courses
 from cutover.api.gather import SourceAway
-from cutover.api.readings import DAMAGED, RevisionLine, Table
-from cutover.core.revision import DamagedRevision, from_json
+from cutover.api.readings import DAMAGED, CourseLine, History, RevisionLine, Table
+from cutover.core.revision import (
+    Damaged,
+    DamagedRevision,
+    Revision,
+    Told,
+    breaks,
+    from_json,
+    told,
+)
+from cutover.storage.watch_file import waiting_lines
 from proxy.errors import RoutingFileError
 from proxy.storage.tables import TableWatcher
 
@@ -76,3 +86,90 @@ def _revision(path: Path) -> RevisionLine:
     return RevisionLine(
         revision.n, entry.at.timestamp(), entry.actor, entry.kind.value, entry.reason, entry.changes
     )
+
+
+def age_asker(path: Path, clock_s: Callable[[], float]) -> Callable[[], float | None]:
+    """Ask how long ago a file was written, seconds; None where there is none."""
+
+    def ask() -> float | None:
+        try:
+            return max(0.0, clock_s() - path.stat().st_mtime)
+        except OSError:
+            return None
+
+    return ask
+
+
+def courses_asker(path: Path) -> Callable[[], Awaitable[Mapping[str, CourseLine]]]:
+    """Ask for what domains do by themselves."""
+
+    async def ask() -> Mapping[str, CourseLine]:
+        return await asyncio.to_thread(read_courses, path)
+
+    return ask
+
+
+def watched_asker(
+    path: Path, clock_s: Callable[[], float]
+) -> Callable[[], Awaitable[tuple[str, ...]]]:
+    """Ask which watched files are not in force, and why."""
+
+    async def ask() -> tuple[str, ...]:
+        return await asyncio.to_thread(waiting_lines, path, clock_s())
+
+    return ask
+
+
+def history_asker(folder: Path) -> Callable[[], Awaitable[History]]:
+    """Ask for the whole ledger. A file is read again when its size or time changed.
+
+    The asker raises SourceAway while the folder or a file in it cannot be read.
+    """
+    known: dict[str, tuple[tuple[int, int], Told | Damaged]] = {}
+
+    def read() -> History:
+        try:
+            paths = sorted(
+                (path for path in folder.glob("[0-9]*.json") if path.stem.isdecimal()),
+                key=lambda path: int(path.stem),
+            )
+            for path in paths:
+                at = path.stat()
+                stamp = at.st_size, at.st_mtime_ns
+                if path.name not in known or known[path.name][0] != stamp:
+                    known[path.name] = stamp, told(int(path.stem), path.read_bytes())
+        except OSError as exc:
+            raise SourceAway(f"cannot be read ({exc.strerror or exc})") from exc
+        links = [known[path.name][1] for path in paths]
+        return History(
+            tuple(link for link in links if isinstance(link, Told)),
+            breaks(links),
+            (links[-1].n, links[-1].hash) if links else None,
+        )
+
+    async def ask() -> History:
+        return await asyncio.to_thread(read)
+
+    return ask
+
+
+def revision_asker(folder: Path) -> Callable[[int], Awaitable[Revision | None]]:
+    """Ask for one revision as a whole; None where there is none of that number.
+
+    The asker raises SourceAway while its file cannot be read, or is damaged.
+    """
+
+    def read(n: int) -> Revision | None:
+        try:
+            return from_json((folder / f"{n:06}.json").read_bytes())
+        except FileNotFoundError:
+            return None
+        except OSError as exc:
+            raise SourceAway(f"cannot be read ({exc.strerror or exc})") from exc
+        except DamagedRevision as exc:
+            raise SourceAway(f"is damaged at revision {n}: {exc}") from exc
+
+    async def ask(n: int) -> Revision | None:
+        return await asyncio.to_thread(read, n)
+
+    return ask

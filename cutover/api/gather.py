@@ -3,38 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from cutover.api.chronicle import Chronicle
 from cutover.api.readings import (
+    CourseLine,
     DomainReading,
     Facts,
+    History,
     MismatchReading,
     ProxyState,
     Reading,
     RevisionLine,
+    SourceAway,
     StoreState,
     Table,
 )
-from cutover.errors import CutoverError
+from cutover.core.health import Readings
+from cutover.core.revision import Revision
 from proxy.routing import Domain, Side, Store
 from shadow_compare.core.evidence import Example, MismatchGroup
 from shadow_compare.core.groups import GroupQuery, GroupStory
 from shadow_compare.errors import EvidenceUnavailable
 from shadow_compare.ports import EvidenceReader
 
+__all__ = ["Asks", "Gatherer", "Source", "SourceAway"]
+
 T = TypeVar("T")
 CARD_GROUPS, CARD_POINTS = 50, 60
 PAGE_GROUPS, PAGE_POINTS = 50, 240
 PROBE_EVERY_S = 5.0
+READ_EVERY_S = 30.0
+HISTORY_DEADLINE_S = 20.0
 
 
-class SourceAway(CutoverError):
-    """A source gave no usable answer.
-
-    The message goes on where the source's name stops: "does not answer (refused)".
-    """
+async def _nothing_watched() -> tuple[str, ...]:
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,10 @@ class Asks:
     Attributes:
         revisions: the ledger, newest first.
         probe: one harmless request to a store.
+        history: the whole ledger.
+        courses: what domains do by themselves.
+        revision: one of the ledger, as a whole.
+        watched: watched files that are not in force, and why, a sentence each.
     """
 
     table: Callable[[], Awaitable[Table]]
@@ -51,9 +61,13 @@ class Asks:
     probe: Callable[[Store], Awaitable[StoreState]]
     revisions: Callable[[], Awaitable[Sequence[RevisionLine]]]
     evidence: EvidenceReader
+    history: Callable[[], Awaitable[History]]
+    courses: Callable[[], Awaitable[Mapping[str, CourseLine]]]
+    revision: Callable[[int], Awaitable[Revision | None]]
+    watched: Callable[[], Awaitable[tuple[str, ...]]] = _nothing_watched
 
 
-class _Source(Generic[T]):
+class Source(Generic[T]):
     """One source's last good answer, and why there is no newer one."""
 
     def __init__(self, deadline_s: float, clock_s: Callable[[], float]) -> None:
@@ -62,6 +76,7 @@ class _Source(Generic[T]):
         self.reading: Reading[T] = Reading()
 
     async def read(self, answer: Awaitable[T]) -> Reading[T]:
+        """Wait for an answer within the deadline; without one the last value stays."""
         try:
             async with asyncio.timeout(self._deadline_s):
                 value = await answer
@@ -89,6 +104,7 @@ class Gatherer:
         deadline_s: for each question to a source.
         evidence_deadline_s: for all that one domain shows of the evidence.
         at_once: questions to the evidence store that may be under way together.
+        order_routes: names of the routes that place orders.
     """
 
     def __init__(
@@ -99,25 +115,32 @@ class Gatherer:
         deadline_s: float = 1.5,
         evidence_deadline_s: float = 4.0,
         at_once: int = 8,
+        order_routes: frozenset[str] = frozenset(),
     ) -> None:
         self._asks = asks
         self._clock_s = clock_s
         self._deadline_s = deadline_s
         self._evidence_deadline_s = evidence_deadline_s
         self._at_once = asyncio.Semaphore(at_once)
-        self._table: _Source[Table] = self._source()
-        self._proxy: _Source[ProxyState] = self._source()
-        self._stores: dict[Side, _Source[StoreState]] = {side: self._source() for side in Side}
+        self._table: Source[Table] = self._source()
+        self._proxy: Source[ProxyState] = self._source()
+        self._readings = Readings()
+        self._order_routes = order_routes
+        self._stores: dict[Side, Source[StoreState]] = {side: self._source() for side in Side}
         self._probe_again_s: dict[Side, float] = {}
-        self._revisions: _Source[tuple[RevisionLine, ...]] = self._source()
-        self._cards: dict[str, _Source[DomainReading]] = {}
-        self._pages: dict[str, _Source[DomainReading]] = {}
+        self._revisions: Source[tuple[RevisionLine, ...]] = self._source()
+        self._history: Source[History] = Source(HISTORY_DEADLINE_S, clock_s)
+        self._chronicle = Chronicle(asks.history, clock_s)
+        self._courses: Source[Mapping[str, CourseLine]] = self._source()
+        self._watched: Source[tuple[str, ...]] = self._source()
+        self._cards: dict[str, Source[DomainReading]] = {}
+        self._pages: dict[str, Source[DomainReading]] = {}
 
-    def _source(self) -> _Source[Any]:
-        return _Source(self._deadline_s, self._clock_s)
+    def _source(self) -> Source[Any]:
+        return Source(self._deadline_s, self._clock_s)
 
-    def _evidence_source(self) -> _Source[Any]:
-        return _Source(self._evidence_deadline_s, self._clock_s)
+    def _evidence_source(self) -> Source[Any]:
+        return Source(self._evidence_deadline_s, self._clock_s)
 
     async def overview(self) -> Facts:
         """What the first page needs: every domain in brief."""
@@ -143,6 +166,46 @@ class Gatherer:
         source = self._pages.setdefault(name, self._evidence_source())
         return domain, await self._facts(table, {domain: source}, brief=False)
 
+    async def routing(self) -> tuple[Reading[Table], Reading[ProxyState]]:
+        """The table in force, and what the proxy says of itself."""
+        async with asyncio.TaskGroup() as tasks:
+            table = tasks.create_task(self._table.read(self._asks.table()))
+            proxy = tasks.create_task(self._read_proxy())
+        return table.result(), proxy.result()
+
+    async def keep_reading(self) -> None:
+        """Read what the proxy counts though nobody watches, so that there is an hour to tell of."""
+        while True:
+            await self._read_proxy()
+            await asyncio.sleep(READ_EVERY_S)
+
+    async def _read_proxy(self) -> Reading[ProxyState]:
+        reading = await self._proxy.read(self._asks.proxy())
+        state = reading.value
+        if reading.problem is None and state is not None and state.counts is not None:
+            self._readings.take(self._clock_s(), state.counts)
+        return reading
+
+    async def history(self) -> Reading[History]:
+        """The whole ledger."""
+        return await self._history.read(self._asks.history())
+
+    async def chronicle(self) -> Reading[History]:
+        """The whole ledger, waited for only a little: without a value while it is first read."""
+        return await self._chronicle.read()
+
+    async def revision(self, n: int) -> Revision | None:
+        """One revision as a whole; None when there is none of that number.
+
+        Raises:
+            SourceAway: it cannot be read.
+        """
+        source: Source[Revision | None] = self._source()
+        reading = await source.read(self._asks.revision(n))
+        if reading.problem:
+            raise SourceAway(f"The ledger {reading.problem}.")
+        return reading.value
+
     async def mismatch(self, fingerprint: str) -> tuple[MismatchReading, Reading[Table]] | None:
         """A mismatch group with its examples; None when there is none of that name.
 
@@ -150,7 +213,7 @@ class Gatherer:
             SourceAway: the evidence store does not answer.
         """
         table = await self._table.read(self._asks.table())
-        source: _Source[Any] = self._evidence_source()
+        source: Source[Any] = self._evidence_source()
         reading = await source.read(self._one_group(fingerprint))
         if reading.problem:
             raise SourceAway(f"The evidence store {reading.problem}.")
@@ -174,18 +237,20 @@ class Gatherer:
             SourceAway: the evidence store does not answer.
         """
         table = await self._table.read(self._asks.table())
-        source: _Source[Sequence[MismatchGroup]] = self._evidence_source()
+        source: Source[Sequence[MismatchGroup]] = self._evidence_source()
         reading = await source.read(self._asks.evidence.find(query))
         if reading.value is None:
             raise SourceAway(f"The evidence store {reading.problem}.")
         return reading.value, table
 
     async def _facts(
-        self, table: Reading[Table], wanted: dict[Domain, _Source[DomainReading]], *, brief: bool
+        self, table: Reading[Table], wanted: dict[Domain, Source[DomainReading]], *, brief: bool
     ) -> Facts:
         async with asyncio.TaskGroup() as tasks:
-            proxy = tasks.create_task(self._proxy.read(self._asks.proxy()))
+            proxy = tasks.create_task(self._read_proxy())
             revisions = tasks.create_task(self._revisions.read(self._ledger()))
+            courses = tasks.create_task(self._courses.read(self._asks.courses()))
+            watched = tasks.create_task(self._watched.read(self._asks.watched()))
             stores = {side: tasks.create_task(self._store(side, table)) for side in Side}
             away: list[str] = []
             evidence = {
@@ -200,6 +265,10 @@ class Gatherer:
             core=stores[Side.CORE].result(),
             legacy=stores[Side.LEGACY].result(),
             revisions=revisions.result(),
+            courses=courses.result().value or {},
+            health=self._readings.between(),
+            order_routes=self._order_routes,
+            watched=watched.result().value or (),
         )
 
     async def _ledger(self) -> tuple[RevisionLine, ...]:
@@ -217,7 +286,7 @@ class Gatherer:
         return reading
 
     async def _evidence(
-        self, domain: Domain, source: _Source[DomainReading], away: list[str], *, brief: bool
+        self, domain: Domain, source: Source[DomainReading], away: list[str], *, brief: bool
     ) -> Reading[DomainReading]:
         async with self._at_once:
             if away:

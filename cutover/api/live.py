@@ -7,11 +7,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from time import monotonic, perf_counter
 
+from cutover.api.approvalview import ApprovalsView, approvals_view, next_stage, to_read
+from cutover.api.datagather import DataGatherer
 from cutover.api.domainpage import DomainPage, domain_page
 from cutover.api.gather import Gatherer
 from cutover.api.portfolio import Overview, overview
-from cutover.api.readings import Facts
+from cutover.api.readings import Facts, SourceAway
 from cutover.api.rendering import Fragments, Renderer, fill_ages
+from proxy.routing import Domain
 
 FRESH_S = 0.9
 _KEPT_CHANNELS = 64
@@ -75,6 +78,10 @@ class Channel:
                 self._fresh_until = self._elapsed_s() + max(FRESH_S, 2 * took)
             return self._drawn
 
+    def expire(self) -> None:
+        """Draw it anew for whoever asks next."""
+        self._fresh_until = 0.0
+
     async def since(self, seen: str) -> Change | None:
         """What changed since the version a viewer has seen; None when nothing did."""
         drawn = await self.current()
@@ -104,29 +111,57 @@ class Channel:
         }
 
 
+class Channels:
+    """Live pages by key; the least recently used goes when there are too many."""
+
+    def __init__(self, boot: str) -> None:
+        self._boot = boot
+        self._channels: dict[str, Channel] = {}
+
+    def get(self, key: str, draw: Callable[[], Awaitable[Drawn | None]]) -> Channel:
+        """The channel of a key; made when there is none."""
+        channel = self._channels.pop(key, None) or Channel(self._boot, draw)
+        # Last used stands last.
+        self._channels[key] = channel
+        while len(self._channels) > _KEPT_CHANNELS:
+            del self._channels[next(iter(self._channels))]
+        return channel
+
+    def expire(self) -> None:
+        """Somebody acted: whoever asks next is to see it."""
+        for channel in self._channels.values():
+            channel.expire()
+
+
 class Board:
     """All live pages of the room, by key. Belongs to one event loop.
 
     Args:
         boot: names this process's life, so that versions of an earlier one are not
             mistaken for its own.
+        data: what the data half's pages are made of; None where there is no core's database.
         on_draw: told how long each drawing took, seconds, gathering left out.
     """
 
     def __init__(
-        self, gatherer: Gatherer, *, boot: str, on_draw: Callable[[float], None] | None = None
+        self,
+        gatherer: Gatherer,
+        *,
+        boot: str,
+        data: DataGatherer | None = None,
+        on_draw: Callable[[float], None] | None = None,
     ) -> None:
         self.gatherer = gatherer
+        self.data = data
         self.renderer = Renderer()
-        self._boot = boot
+        self.channels = Channels(boot)
         self._on_draw = on_draw
-        self._channels: dict[str, Channel] = {}
         self._facts: Facts | None = None
         self._overview: Overview | None = None
 
     def overview(self) -> Channel:
         """The first page."""
-        return self._channel("overview", self._draw_overview)
+        return self.channels.get("overview", self._draw_overview)
 
     def domain(self, name: str) -> Channel:
         """A domain's page; its channel draws None for a name the table lacks."""
@@ -135,12 +170,27 @@ class Board:
             view = await self.domain_view(name)
             return None if view is None else self._timed(lambda: self.renderer.domain(view), view)
 
-        return self._channel(f"domain/{name}", draw)
+        return self.channels.get(f"domain/{name}", draw)
 
     async def domain_view(self, name: str) -> DomainPage | None:
         """What a domain's page says. Raises SourceAway while no table could be read."""
         found = await self.gatherer.domain(name)
-        return None if found is None else domain_page(*found)
+        if found is None:
+            return None
+        return domain_page(*found, await self._approvals(*found))
+
+    async def _approvals(self, domain: Domain, facts: Facts) -> ApprovalsView:
+        """Who said yes to the domain's next stage, where it asks anybody."""
+        if next_stage(domain) is None:
+            return ApprovalsView()
+        history = await self.gatherer.chronicle()
+        if history.value is None:
+            return ApprovalsView(problem=f"The ledger {history.problem}.")
+        try:
+            found = [await self.gatherer.revision(n) for n in to_read(domain.name, history.value)]
+        except SourceAway as exc:
+            return ApprovalsView(problem=str(exc))
+        return approvals_view(domain, [one for one in found if one is not None], facts.now_s)
 
     async def overview_view(self) -> Overview:
         """What the first page says, shared with its viewers."""
@@ -158,11 +208,3 @@ class Board:
         if self._on_draw is not None:
             self._on_draw(perf_counter() - began)
         return Drawn(fragments, view.now_s)
-
-    def _channel(self, key: str, draw: Callable[[], Awaitable[Drawn | None]]) -> Channel:
-        channel = self._channels.pop(key, None) or Channel(self._boot, draw)
-        # Last used stands last; the least recently used goes when there are too many.
-        self._channels[key] = channel
-        while len(self._channels) > _KEPT_CHANNELS:
-            del self._channels[next(iter(self._channels))]
-        return channel

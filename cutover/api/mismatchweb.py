@@ -15,18 +15,21 @@ from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Resp
 
 from cutover.api.gather import SourceAway
 from cutover.api.grouplist import group_list, wanted_of
+from cutover.api.guarding import guard, who_asks
 from cutover.api.live import Board
 from cutover.api.mismatchpage import Form, MismatchPage, form_for, mismatch_page
 from cutover.api.problems import problem
 from cutover.api.readings import MismatchReading
 from cutover.api.twins import groups_twin, mismatch_twin
-from cutover.api.writing import FORM_LIMIT, BadForm, Doorkeeper, read_form, wish_of
+from cutover.api.writing import BadForm, Doorkeeper, bounded, read_form, wish_of
+from cutover.core.access import Permission
 from proxy.routing import Side
 from shadow_compare.core.har import har
 from shadow_compare.errors import EvidenceUnavailable, NoSuchGroup, WishRefused
 from shadow_compare.ports import GroupKeeper
 
 _HTML: dict[str, Any] = {"response_class": HTMLResponse, "include_in_schema": False}
+_TRIAGE: Any = guard(Permission.TRIAGE)
 
 
 class Mismatches:
@@ -56,7 +59,7 @@ class Mismatches:
         app.get("/mismatches", **_HTML)(self.list_page)
         app.get("/mismatches/{fingerprint}/archive.har", include_in_schema=False)(self.archive)
         app.get("/mismatches/{fingerprint:path}", **_HTML)(self.page)
-        app.post("/mismatches/{fingerprint:path}", **_HTML)(self.move)
+        app.post("/mismatches/{fingerprint:path}", dependencies=[_TRIAGE], **_HTML)(self.move)
         listed: Any = app.get("/api/mismatches", summary="Groups", response_model=None)
         listed(self.list_twin)
         one: Any = app.get(
@@ -67,6 +70,7 @@ class Mismatches:
             "/api/mismatches/{fingerprint:path}",
             summary="Move a group: act, by, owner, reason, ticket, expires",
             response_model=None,
+            dependencies=[_TRIAGE],
         )
         moved(self.move_by_program)
 
@@ -110,14 +114,14 @@ class Mismatches:
             return self._notice(403, "Nothing changes from here", "The room only reads.")
         fields: dict[str, str] = {}
         try:
-            fields = read_form(await _bounded(request))
+            fields = read_form(await bounded(request.stream()))
             token = fields.get("token", "")
             refusal = self._doorkeeper.problem_with(
                 request.headers, fingerprint, token, self._clock_s()
             )
             if refusal is not None:
                 return self._notice(403, "Nothing was changed", refusal)
-            await self._keeper.grant(fingerprint, wish_of(fields))
+            await self._keeper.grant(fingerprint, wish_of(_named(fields, request)))
         except (BadForm, WishRefused) as exc:
             trouble = str(exc).removeprefix(f"{fingerprint}: ")
             return await self._page(fingerprint, 0, fields, trouble)
@@ -146,7 +150,8 @@ class Mismatches:
         if refusal is not None:
             return problem(403, "Not from here", refusal)
         try:
-            group = await self._keeper.grant(fingerprint, wish_of(await _members(request)))
+            wish = wish_of(_named(await _members(request), request))
+            group = await self._keeper.grant(fingerprint, wish)
         except (BadForm, WishRefused, NoSuchGroup, EvidenceUnavailable) as exc:
             status, title = _REFUSALS[type(exc)]
             return problem(status, title, str(exc))
@@ -198,22 +203,20 @@ _REFUSALS: Mapping[type[Exception], tuple[int, str]] = {
 }
 
 
+def _named(fields: Mapping[str, Any], request: Request) -> Mapping[str, Any]:
+    """The fields, by whoever asks. Only where nobody is known may they give a name themselves."""
+    name = who_asks(request).name
+    return {**fields, "by": name} if name else fields
+
+
 async def _members(request: Request) -> dict[str, Any]:
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     try:
-        members = json.loads(await _bounded(request)) if kind == "application/json" else None
+        members = (
+            json.loads(await bounded(request.stream())) if kind == "application/json" else None
+        )
     except (ValueError, RecursionError) as exc:
         raise BadForm("Send a JSON object.") from exc
     if not isinstance(members, dict):
         raise BadForm("Send a JSON object as application/json.")
     return members
-
-
-async def _bounded(request: Request) -> bytes:
-    """The body; of a longer one only so much that it cannot be read as a form."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > FORM_LIMIT:
-            raise BadForm("The form is too long.")
-    return bytes(body)

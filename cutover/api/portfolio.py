@@ -132,6 +132,7 @@ def _attention(facts: Facts, cards: Sequence[Card]) -> tuple[Words, ...]:
         for line in facts.revisions.value or ()
         if line.kind == DAMAGED
     ]
+    found += [(f"Watched file: {line}.",) for line in facts.watched]
     found += [(f"{card.name}: {card.attention}",) for card in cards if card.attention]
     return tuple(found)
 

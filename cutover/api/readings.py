@@ -9,6 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from cutover.core.health import Between, Counts
+from cutover.core.revision import Told
+from cutover.errors import CutoverError
 from proxy.routing import Domain, Side, Store
 from shadow_compare.core.evidence import (
     DomainEvidence,
@@ -21,6 +24,13 @@ from shadow_compare.core.groups import GroupStory
 
 T = TypeVar("T")
 DAMAGED = "damaged"
+
+
+class SourceAway(CutoverError):
+    """A source gave no usable answer.
+
+    The message goes on where the source's name stops: "does not answer (refused)".
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,7 @@ class ProxyState:
         answered: (domain, side) to requests answered since the workers started.
         unmatched: requests that no route matched and legacy answered.
         problem: why the newest routing file is not in force; None when it is.
+        counts: what its health figures are made of; None where it was not read this time.
     """
 
     ready: bool
@@ -71,6 +82,7 @@ class ProxyState:
     answered: Mapping[tuple[str, str], int] = field(default_factory=dict)
     unmatched: int = 0
     problem: str | None = None
+    counts: Counts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +110,21 @@ class RevisionLine:
 
 
 @dataclass(frozen=True, slots=True)
+class History:
+    """The whole ledger, its chain checked.
+
+    Attributes:
+        told: every revision that can be read, by number.
+        problems: what is wrong with the chain, a sentence each.
+        head: number and hash of the last file; None for an empty ledger.
+    """
+
+    told: tuple[Told, ...] = ()
+    problems: tuple[str, ...] = ()
+    head: tuple[int, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class DomainReading:
     """All that a card or a domain page shows of the evidence."""
 
@@ -105,6 +132,35 @@ class DomainReading:
     trend: tuple[TrendPoint, ...] = ()
     latency: tuple[Latency, ...] = ()
     groups: tuple[MismatchGroup, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CourseLine:
+    """What a domain does by itself, as the last look had it.
+
+    Attributes:
+        at_s: when that look was.
+        move: stay, back or next_share.
+        because: why, in half a sentence.
+        findings: what was seen of both sides.
+        next_share_bp: the share that its ramp comes to next; None without one.
+        waits_s: how long that takes at least; None where nobody knows.
+        done: what was done about it; "" for nothing.
+        problem: why it could not be done; "" when it could.
+        verdict: on what shoppers met: pass, fail or inconclusive; "" where nothing judges.
+        inputs: the numbers that it was judged by.
+    """
+
+    at_s: float
+    move: str
+    because: str
+    findings: tuple[str, ...] = ()
+    next_share_bp: int | None = None
+    waits_s: float | None = None
+    done: str = ""
+    problem: str = ""
+    verdict: str = ""
+    inputs: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +172,10 @@ class Facts:
         domains: by name; a domain that was never asked for is absent.
         core: the core's answer to a probe; likewise `legacy`.
         revisions: newest first.
+        courses: what domains do by themselves; one that nobody steers is absent.
+        health: readings of the last hour; None where the proxy never told what it counted.
+        order_routes: names of the routes that place orders.
+        watched: watched files that are not in force, and why, a sentence each.
     """
 
     now_s: float
@@ -125,6 +185,10 @@ class Facts:
     core: Reading[StoreState]
     legacy: Reading[StoreState]
     revisions: Reading[tuple[RevisionLine, ...]]
+    courses: Mapping[str, CourseLine] = field(default_factory=dict)
+    health: Between | None = None
+    order_routes: frozenset[str] = frozenset()
+    watched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import socket
-import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from ipaddress import ip_address
 from pathlib import Path
 
 import aiohttp
@@ -16,18 +18,34 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from cutover.api.files import ledger_asker, table_asker
-from cutover.api.gather import Asks, Gatherer
+from cutover.api.admin import PREFIX, admin_app
+from cutover.api.adminparts import AdminParts
+from cutover.api.delivering import DeliveryWatch
+from cutover.api.entrance import add_entrance
+from cutover.api.files import age_asker, history_asker
+from cutover.api.gate import Room
+from cutover.api.identity import Identity
 from cutover.api.live import Board
+from cutover.api.loadweb import LoadPages
 from cutover.api.meters import Meters
-from cutover.api.sidedoor import SideDoor, probe_store
+from cutover.api.oidc import Issuer
+from cutover.api.outletfigures import OutletFigures
+from cutover.api.sampling import sampling
+from cutover.api.sources import Places, clock_s, open_sources
 from cutover.api.stream import Seats
+from cutover.api.visiting import session_of_visitor
 from cutover.api.web import create_app
 from cutover.api.writing import Doorkeeper
+from cutover.core.claims import Terms
 from cutover.errors import CutoverError
-from shadow_compare.app import open_evidence, open_keeper
+from cutover.service.hands import Hands
+from cutover.settings import COURSE_FILE
+from cutover.storage.loadtests import LoadFiles
+from cutover.storage.people_file import PeopleFile
+from cutover.storage.room_files import EndedSessions, RoomKey
+from shadow_compare.app import open_keeper
 
-_CONNECT_S, _ANSWER_S = 0.5, 1.0
+_THREADS = 40
 
 
 class CannotServe(CutoverError):
@@ -39,29 +57,46 @@ class RoomOptions:
     """Where the room listens and where it reads.
 
     Attributes:
-        config: the table in force.
-        database: async SQLAlchemy URL of the evidence.
-        side_door: URL of the proxy's side door.
-        revisions: folder of the ledger.
+        places: of its sources.
+        legacy: URL of the legacy's database; "" where there is none.
         names: host names that it goes by besides those of loopback and `host`.
         read_only: mismatch groups cannot be moved from its pages.
+        beside: what runs while the room does.
+        hands: what acts for people; None where nothing may be done from here.
+        admin: what the admin API works with; None for a room without one.
+        var: folder of the room's own files: people, key, ended sessions.
+        terms: of an OpenID issuer; None for none.
+        is_open: other machines are served even while nobody is known.
+        behind: addresses of proxies whose word on the asker's address and scheme holds.
     """
 
     host: str
     port: int
-    config: Path
-    database: str
-    side_door: str
-    revisions: Path
+    places: Places
+    legacy: str = ""
     names: tuple[str, ...] = ()
     read_only: bool = False
+    beside: tuple[Callable[[], Coroutine[None, None, None]], ...] = ()
+    hands: Hands | None = None
+    admin: AdminParts | None = None
+    var: Path = Path("var")
+    terms: Terms | None = None
+    is_open: bool = False
+    behind: tuple[str, ...] = ("127.0.0.1", "::1")
+
+    @property
+    def people(self) -> PeopleFile:
+        """Who may use the room."""
+        return PeopleFile(self.var / "people.json")
 
 
 def serve_room(options: RoomOptions, on_ready: Callable[[str], None] = lambda _: None) -> None:
     """Serve until SIGINT or SIGTERM.
 
     Raises:
-        CannotServe: somebody else listens there, or the address is not this machine's.
+        CannotServe: somebody else listens there, or the address is not this machine's, or
+            other machines would be served although nobody is known.
+        CannotRead: the file of people is damaged.
         EvidenceUnavailable: the database URL names no supported database.
     """
     try:
@@ -71,13 +106,28 @@ def serve_room(options: RoomOptions, on_ready: Callable[[str], None] = lambda _:
         reason = (exc.strerror or str(exc)).partition(" (while")[0]
         raise CannotServe(f"cannot listen on {place}: {reason}") from exc
     with listener:
+        _must_know_whom_it_serves(options, listener.getsockname()[0])
         uvloop.run(_serve(options, listener, on_ready))
+
+
+def _must_know_whom_it_serves(options: RoomOptions, address: str) -> None:
+    """Raises CannotServe, CannotRead."""
+    is_known = options.terms is not None or bool(options.people.book())
+    if is_known or options.is_open or ip_address(address.partition("%")[0]).is_loopback:
+        return
+    raise CannotServe(
+        f"cannot serve {address}: nobody is known to this room, so whoever reaches it could do"
+        " everything. Add somebody first (banyan people add NAME --role admin), listen on"
+        " 127.0.0.1, or say --open if something else asks who comes"
+    )
 
 
 async def _serve(
     options: RoomOptions, listener: socket.socket, on_ready: Callable[[str], None]
 ) -> None:
     host, port = listener.getsockname()[:2]
+    # An apply waits in a thread for its turn; pages and rollbacks must find others free.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS))
     stopped: list[uvicorn.Server] = []
     async with room_app(options, stopping=lambda: any(s.should_exit for s in stopped)) as app:
         server = uvicorn.Server(
@@ -87,6 +137,7 @@ async def _serve(
                 access_log=False,
                 server_header=False,
                 timeout_graceful_shutdown=3,
+                forwarded_allow_ips=list(options.behind),
             )
         )
         stopped.append(server)
@@ -95,33 +146,75 @@ async def _serve(
 
 
 @asynccontextmanager
+async def _running(
+    beside: Sequence[Callable[[], Coroutine[None, None, None]]],
+) -> AsyncIterator[None]:
+    """Run these until the block ends."""
+    async with asyncio.TaskGroup() as tasks:
+        running = [tasks.create_task(one()) for one in beside]
+        try:
+            yield
+        finally:
+            for one in running:
+                one.cancel()
+
+
+@asynccontextmanager
 async def room_app(
     options: RoomOptions, *, stopping: Callable[[], bool] = lambda: False
 ) -> AsyncIterator[FastAPI]:
     """The app over real sources, which are closed when the block ends."""
-    clock_s = time.time  # noqa: TID251 - the edge's clock
-    timeout = aiohttp.ClientTimeout(total=_ANSWER_S, connect=_CONNECT_S)
+    ledger = options.places.revisions
+    delivered = DeliveryWatch(ledger, history_asker(ledger), clock_s)
     async with (
-        open_evidence(options.database) as evidence,
-        open_keeper(options.database) as keeper,
-        aiohttp.ClientSession(timeout=timeout) as session,
+        open_sources(options.places) as sources,
+        open_keeper(options.places.database) as keeper,
+        sampling(options.places.core, options.legacy, sources.door.state),
+        _running(
+            (*options.beside, delivered.keep_looking, sources.gatherer.keep_reading),
+        ),
     ):
-        asks = Asks(
-            table=table_asker(options.config),
-            proxy=SideDoor(session, options.side_door).state,
-            probe=lambda store: probe_store(session, store),
-            revisions=ledger_asker(options.revisions),
-            evidence=evidence,
-        )
         seats = Seats()
-        meters = Meters(seats)
-        board = Board(Gatherer(asks, clock_s), boot=uuid.uuid4().hex[:8], on_draw=meters.drawn)
-        doorkeeper = Doorkeeper(secrets.token_bytes(32), frozenset((options.host, *options.names)))
-        yield create_app(
+        steered_ago_s = age_asker(options.places.revisions.parent / COURSE_FILE, clock_s)
+        meters = Meters(seats, steered_ago_s, lambda: delivered.found)
+        meters.add(OutletFigures(options.places.revisions.parent, clock_s))
+        board = Board(
+            sources.gatherer,
+            boot=uuid.uuid4().hex[:8],
+            data=sources.data,
+            on_draw=meters.drawn,
+        )
+        names = frozenset((options.host, *options.names))
+        doorkeeper = Doorkeeper(secrets.token_bytes(32), names, session_of_visitor)
+        app = create_app(
             board,
             clock_s,
             meters=meters,
             seats=seats,
             stopping=stopping,
             writing=None if options.read_only else (keeper, doorkeeper),
+            hands=options.hands,
         )
+        files = LoadFiles(options.places.revisions.parent / "loadtests")
+        LoadPages(files, board.renderer, clock_s).add_to(app)
+        if options.admin is not None:
+            app.mount(PREFIX, admin_app(options.admin, doorkeeper), name="admin")
+        async with _identity(options) as identity:
+            add_entrance(app, Room(identity, doorkeeper, board.renderer))
+            yield app
+
+
+@asynccontextmanager
+async def _identity(options: RoomOptions) -> AsyncIterator[Identity]:
+    """Who is who, by the room's own files and the issuer.
+
+    Raises CannotRead, CannotWrite: rather now than when somebody wants to sign in.
+    """
+    async with aiohttp.ClientSession() as session:
+        issuer = None if options.terms is None else Issuer(options.terms, session, clock_s)
+        key = RoomKey(options.var / "room.key")
+        ended = EndedSessions(options.var / "ended-sessions.json")
+        identity = Identity(options.people, key, ended, clock_s, issuer)
+        if not identity.is_open():
+            identity.seal()
+        yield identity

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 from time import perf_counter
 
 import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 from yarl import URL
 
+from cutover.api.counting import counts_in
 from cutover.api.gather import SourceAway
 from cutover.api.readings import ProxyState, StoreState
+from cutover.core.health import Counts
 from proxy.routing import Store
 
 REQUESTS, UNMATCHED = "banyan_requests", "banyan_unmatched"
-_MAX_METRICS_BYTES = 8 * 1024 * 1024
+_COUNT_EVERY_S = 15.0
+_MAX_METRICS_BYTES = 64 * 1024 * 1024
 
 
 class SideDoor:
-    """Asks the proxy how it is. The session is the caller's to close."""
+    """Asks the proxy how it is. The session is the caller's to close.
 
-    def __init__(self, session: aiohttp.ClientSession, url: str) -> None:
+    `order_routes` are the names of the routes that place orders.
+    """
+
+    def __init__(
+        self, session: aiohttp.ClientSession, url: str, order_routes: frozenset[str] = frozenset()
+    ) -> None:
         self._session = session
         self._url = url.rstrip("/")
+        self._order_routes = order_routes
+        self._count_again_s = 0.0
 
     async def state(self) -> ProxyState:
         """Readiness, revision and what was answered by which side.
@@ -34,7 +45,7 @@ class SideDoor:
                 ready = answer.status == 200
                 told = await _json(answer)
             async with self._session.get(f"{self._url}/metrics") as answer:
-                text = (await answer.content.read(_MAX_METRICS_BYTES)).decode(errors="replace")
+                text = await _whole(answer)
         except (aiohttp.ClientError, OSError) as exc:
             raise SourceAway(f"does not answer at its side door ({_short(exc)})") from exc
         answered, unmatched = requests_by_side(text)
@@ -46,7 +57,19 @@ class SideDoor:
             problem=str(told["problem"]) if told.get("problem") else None,
             answered=answered,
             unmatched=unmatched,
+            counts=await self._counts(text),
         )
+
+    async def _counts(self, text: str) -> Counts | None:
+        """What health figures are made of, now and then: they are kept at no finer grain."""
+        now_s = perf_counter()
+        if now_s < self._count_again_s:
+            return None
+        self._count_again_s = now_s + _COUNT_EVERY_S
+        try:
+            return await asyncio.to_thread(counts_in, text, self._order_routes)
+        except ValueError:
+            return None
 
 
 async def probe_store(session: aiohttp.ClientSession, store: Store) -> StoreState:
@@ -84,6 +107,20 @@ def requests_by_side(text: str) -> tuple[dict[tuple[str, str], int], int]:
     except (ValueError, KeyError, IndexError):
         return {}, 0
     return answered, unmatched
+
+
+async def _whole(answer: aiohttp.ClientResponse) -> str:
+    """All of a text; one read gives what has come, which of many domains is a part.
+
+    Raises:
+        SourceAway: it is longer than any that is ours.
+    """
+    found = bytearray()
+    async for piece in answer.content.iter_any():
+        found += piece
+        if len(found) > _MAX_METRICS_BYTES:
+            raise SourceAway(f"gives more than {_MAX_METRICS_BYTES:,} bytes of metrics")
+    return found.decode(errors="replace")
 
 
 async def _json(answer: aiohttp.ClientResponse) -> dict[str, object]:

@@ -49,6 +49,12 @@ def domain_twin(view: DomainPage) -> dict[str, Any]:
             one.stratum._asdict() | {k: v for k, v in asdict(one).items() if k != "stratum"}
             for one in (evidence.strata if evidence else ())
         ],
+        "health": {
+            "window": view.health.window,
+            "figures": [asdict(row) for row in view.health.rows],
+        },
+        "risks": [asdict(one) for one in view.governance.risks],
+        "data": view.governance.data,
         "accepted_differences": [asdict(rule) for rule in view.rules],
         "revisions": [_revision(line) for line in view.history],
     }
@@ -95,6 +101,7 @@ def card_twin(card: Card) -> dict[str, Any]:
         },
         "gate": {"state": card.gate.light.value, "sentences": list(card.gate.sentences)},
         "next_step": card.next_step,
+        "by_itself": list(card.by_itself),
         "accounting": None
         if evidence is None or line is None
         else asdict(evidence.accounting) | {"balanced": line.balanced, "sentence": line.sentence},

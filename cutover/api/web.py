@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -12,14 +12,24 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse, Res
 from fastapi.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cutover.api.acting import Gatehouse
+from cutover.api.cutoverweb import Cutovers
+from cutover.api.dataweb import DataPages
+from cutover.api.desk import Desk
 from cutover.api.gather import SourceAway
+from cutover.api.guarding import goes_on, guard, who_asks
+from cutover.api.ledgerweb import LedgerPages
 from cutover.api.live import Board, Channel
 from cutover.api.meters import Meters
 from cutover.api.mismatchweb import Mismatches
 from cutover.api.problems import problem
+from cutover.api.reportweb import Reports
+from cutover.api.stepweb import Steps, acts_for
 from cutover.api.stream import EventStream, Seats
 from cutover.api.twins import domain_twin, overview_twin
 from cutover.api.writing import Doorkeeper
+from cutover.core.access import Permission
+from cutover.service.hands import Hands
 from shadow_compare.ports import GroupKeeper
 
 SECURITY_HEADERS = {
@@ -36,6 +46,7 @@ SECURITY_HEADERS = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 _STATIC = Path(__file__).parent / "static"
+_READ: Any = guard(Permission.READ)
 
 
 class Guarded:
@@ -58,7 +69,7 @@ class Guarded:
         await self._app(scope, receive, guarded if scope["type"] == "http" else send)
 
 
-def create_app(
+def create_app(  # noqa: PLR0913 - each is a part of the room
     board: Board,
     clock_s: Callable[[], float],
     *,
@@ -66,8 +77,9 @@ def create_app(
     seats: Seats | None = None,
     stopping: Callable[[], bool] = lambda: False,
     writing: tuple[GroupKeeper, Doorkeeper] | None = None,
+    hands: Hands | None = None,
 ) -> FastAPI:
-    """Build the app. All that a page can change is where a mismatch group stands.
+    """Build the app.
 
     Args:
         board: what is shown.
@@ -75,6 +87,7 @@ def create_app(
         meters: the room's own metrics.
         seats: bounds how many may watch live.
         writing: what moves groups, and who may; None for a room that only reads.
+        hands: what acts on the table in force; None for a room that only reads.
         stopping: True once the server is on its way down; ends the event streams.
     """
     seats = seats or Seats()
@@ -85,19 +98,37 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url="/api/openapi.json",
+        dependencies=[_READ],  # an address that changes something asks for more
     )
     app.add_middleware(Guarded)
     app.mount("/static", StaticFiles(directory=_STATIC), name="static")
-    _add_pages(app, board, clock_s)
-    _add_twins(app, board)
     keeper, doorkeeper = writing or (None, Doorkeeper(b""))
+    # A room that only reads has no hands, and a doorkeeper without a secret lets nobody in.
+    hands = hands if writing else None
+    desk = Desk(board, clock_s, hands, Gatehouse(doorkeeper, is_read_only=hands is None))
+    _add_pages(app, desk)
+    _add_twins(app, board)
+    cutovers = Cutovers(desk)
+    for more in (cutovers, Steps(desk), LedgerPages(desk)):
+        more.add_to(app)
     Mismatches(board, clock_s, keeper, doorkeeper).add_to(app)
-    _add_stream(app, board, clock_s, seats, stopping)
+    pages = DataPages(board.data, board.renderer, board.channels, clock_s)
+    pages.add_to(app)
+    Reports(board, clock_s).add_to(app)
+
+    def channel(asked: Mapping[str, str]) -> Channel:
+        name = asked.get("domain")
+        found = pages.channel(asked) or cutovers.channel(asked)
+        return found or (board.overview() if name is None else board.domain(name))
+
+    _add_stream(app, channel, clock_s, seats, stopping)
     _add_service(app, meters)
     return app
 
 
-def _add_pages(app: FastAPI, board: Board, clock_s: Callable[[], float]) -> None:
+def _add_pages(app: FastAPI, desk: Desk) -> None:
+    board, clock_s = desk.board, desk.clock_s
+
     def notice(status: int, title: str, text: str) -> HTMLResponse:
         return HTMLResponse(board.renderer.notice(title, text, clock_s()), status)
 
@@ -107,11 +138,11 @@ def _add_pages(app: FastAPI, board: Board, clock_s: Callable[[], float]) -> None
         return HTMLResponse(html or "")
 
     @app.get("/domains/{name:path}", response_class=HTMLResponse, include_in_schema=False)
-    async def domain(name: str) -> HTMLResponse:
+    async def domain(name: str, request: Request) -> HTMLResponse:
+        stream = f"/events?domain={quote(name, safe='')}"
         try:
-            html = await _page(
-                board, board.domain(name), clock_s, f"/events?domain={quote(name, safe='')}"
-            )
+            acts = await acts_for(desk, name, who_asks(request))
+            html = await _page(board, board.domain(name), clock_s, stream, name=name, acts=acts)
         except SourceAway as exc:
             return notice(503, "This domain cannot be shown now", str(exc))
         if html is None:
@@ -120,14 +151,18 @@ def _add_pages(app: FastAPI, board: Board, clock_s: Callable[[], float]) -> None
 
 
 async def _page(
-    board: Board, channel: Channel, clock_s: Callable[[], float], stream: str
+    board: Board,
+    channel: Channel,
+    clock_s: Callable[[], float],
+    stream: str,
+    **more: object,
 ) -> str | None:
     """A live page as a whole; None when there is no such page."""
     drawn = await channel.current()
     if drawn is None:
         return None
     return board.renderer.live_page(
-        drawn.fragments, stream=stream, version=channel.version, now_s=clock_s()
+        drawn.fragments, stream=stream, version=channel.version, now_s=clock_s(), **more
     )
 
 
@@ -149,30 +184,35 @@ def _add_twins(app: FastAPI, board: Board) -> None:
 
 def _add_stream(
     app: FastAPI,
-    board: Board,
+    channel: Callable[[Mapping[str, str]], Channel],
     clock_s: Callable[[], float],
     seats: Seats,
     stopping: Callable[[], bool],
 ) -> None:
     @app.get("/events", include_in_schema=False)
     async def events(
-        domain: Annotated[str | None, Query()] = None,
+        request: Request,
         seen: Annotated[str, Query()] = "",
         last_event_id: Annotated[str | None, Header()] = None,
     ) -> Response:
+        still_let_in = goes_on(request)
         if seats.full:
             text = f"{seats.limit} viewers are live already; the page still works by reloading."
             return PlainTextResponse(text, 503, headers={"retry-after": "15"})
-        channel = board.overview() if domain is None else board.domain(domain)
         return EventStream(
-            channel, last_event_id or seen, seats, clock_s=clock_s, stopping=stopping
+            channel(request.query_params),
+            last_event_id or seen,
+            seats,
+            clock_s=clock_s,
+            stopping=lambda: stopping() or not still_let_in(),
         )
 
 
 def _add_service(app: FastAPI, meters: Meters) -> None:
-    @app.get("/healthz", include_in_schema=False)
-    async def healthz() -> PlainTextResponse:
+    async def healthz(_request: Request) -> PlainTextResponse:
         return PlainTextResponse("ok")
+
+    app.add_route("/healthz", healthz, include_in_schema=False)  # asks nobody who they are
 
     @app.get("/metrics", include_in_schema=False)
     async def metrics() -> Response:

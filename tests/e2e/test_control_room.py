@@ -17,7 +17,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from cutover.core.revision import RevisionKind
-from tests.support.ports import free_port
+from loadtests.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 from tests.support.seeded_room import DETAIL, FINGERPRINT, LIST, PRICE, ROUTING, SeededRoom
 

@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from loadtests.ports import free_port
 from proxy.core.frame import Frame
 from proxy.routing import RequestHead, Side, bucket, decide
 from proxy.storage import RunAccount, SpoolReader
@@ -33,7 +34,6 @@ from tests.e2e.under_fire import (
     went_back,
 )
 from tests.integration.proxy.harness import Proxy, proxy
-from tests.support.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 
 pytestmark = [pytest.mark.e2e, pytest.mark.soak, pytest.mark.timeout(180)]

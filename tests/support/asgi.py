@@ -39,6 +39,8 @@ async def send_to(
     target: str,
     body: bytes = b"",
     headers: Mapping[str, str] | None = None,
+    *,
+    client: str = "127.0.0.1",
 ) -> Answered:
     """Send a whole request to `app`; its host is "room" unless the headers say otherwise."""
     named = {"host": "room"} | dict(headers or {})
@@ -54,7 +56,7 @@ async def send_to(
         "query_string": query.encode(),
         "root_path": "",
         "headers": [(name.encode(), value.encode()) for name, value in named.items()],
-        "client": ("127.0.0.1", 1),
+        "client": (client, 1),
         "server": ("room", 80),
     }
     told: list[MutableMapping[str, Any]] = []

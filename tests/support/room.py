@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI
 
 from cutover.api import Asks, Board, Gatherer, SourceAway, create_app
 from cutover.api.meters import Meters
-from cutover.api.readings import ProxyState, RevisionLine, StoreState, Table
+from cutover.api.readings import CourseLine, History, ProxyState, RevisionLine, StoreState, Table
 from cutover.api.stream import Seats
 from cutover.api.writing import Doorkeeper
+from cutover.core.revision import Revision
+from cutover.service.hands import Hands
 from proxy.routing import Store
 from shadow_compare.ports import GroupKeeper
 from tests.fakes.evidence import FakeEvidence
@@ -23,7 +25,7 @@ class Sources:
     """What the room will be told; change it and the room shows it.
 
     Attributes:
-        down: names of sources that do not answer: table, proxy, stores, revisions.
+        down: names of sources that do not answer: table, proxy, stores, revisions, history.
         now_s: fixed time, or None for the real one.
     """
 
@@ -31,6 +33,9 @@ class Sources:
     evidence: FakeEvidence
     proxy: ProxyState = field(default_factory=lambda: ProxyState(ready=True, workers=2))
     revisions: Sequence[RevisionLine] = ()
+    history: History = field(default_factory=History)
+    courses: Mapping[str, CourseLine] = field(default_factory=dict)
+    whole: Mapping[int, Revision] = field(default_factory=dict)
     down: set[str] = field(default_factory=set)
     now_s: float | None = None
     evidence_deadline_s: float = 4.0
@@ -40,7 +45,16 @@ class Sources:
 
     def asks(self) -> Asks:
         """These sources as the room asks them."""
-        return Asks(self._table, self._proxy, self._probe, self._revisions, self.evidence)
+        return Asks(
+            self._table,
+            self._proxy,
+            self._probe,
+            self._revisions,
+            self.evidence,
+            self._history,
+            self._courses,
+            self._revision,
+        )
 
     def app(
         self,
@@ -48,6 +62,7 @@ class Sources:
         *,
         stopping: list[bool] | None = None,
         writing: tuple[GroupKeeper, Doorkeeper] | None = None,
+        hands: Hands | None = None,
     ) -> FastAPI:
         """A fresh app over these sources."""
         seats = seats or Seats()
@@ -61,7 +76,11 @@ class Sources:
             seats=seats,
             stopping=lambda: bool(stopping),
             writing=writing,
+            hands=hands,
         )
+
+    async def _courses(self) -> Mapping[str, CourseLine]:
+        return self.courses
 
     async def _table(self) -> Table:
         self._refuse("table", "does not load: routing.yaml:3: domains: no such key.")
@@ -78,6 +97,14 @@ class Sources:
     async def _revisions(self) -> Sequence[RevisionLine]:
         self._refuse("revisions", "cannot be read (permission denied)")
         return self.revisions
+
+    async def _history(self) -> History:
+        self._refuse("history", "cannot be read (permission denied)")
+        return self.history
+
+    async def _revision(self, n: int) -> Revision | None:
+        self._refuse("revisions", "cannot be read (permission denied)")
+        return self.whole.get(n)
 
     def _refuse(self, name: str, problem: str) -> None:
         if name in self.down:

@@ -7,7 +7,7 @@ import json
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from cutover.core.revision import Entry, RevisionKind
@@ -115,9 +115,17 @@ class SeededRoom:
         draft.replace(self.applied)
         return load_routing(self.applied)
 
-    def write_revision(self, kind: RevisionKind, reason: str, change: str) -> None:
-        now = datetime.now(UTC)
-        entry = Entry(now, "platform", kind, reason, (change,), (), ROUTING)
+    def write_revision(
+        self,
+        kind: RevisionKind,
+        reason: str,
+        change: str,
+        *,
+        hours_ago: float = 0,
+        text: str = ROUTING,
+    ) -> None:
+        at = datetime.now(UTC) - timedelta(hours=hours_ago)
+        entry = Entry(at, "platform", kind, reason, (change,), (), text)
         RevisionFiles(self.var / "revisions").append(entry)
 
     def compare(

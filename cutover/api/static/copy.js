@@ -1,9 +1,12 @@
-// Copies a command; where the browser forbids that, selects it.
-for (const button of document.querySelectorAll("[data-copy]")) {
-  const label = button.textContent;
-  button.hidden = false;
-  button.addEventListener("click", async () => {
+// Copies a command; where the browser forbids that, selects it. Buttons may come and go.
+(() => {
+  document.body.dataset.copies = "";
+  for (const button of document.querySelectorAll("[data-copy]")) button.hidden = false;
+  document.addEventListener("click", async ({ target }) => {
+    const button = target.closest?.("[data-copy]");
+    if (!button || button.dataset.label) return;
     const text = document.getElementById(button.dataset.copy);
+    button.dataset.label = button.textContent;
     try {
       await navigator.clipboard.writeText(text.textContent);
       button.textContent = "Copied";
@@ -11,6 +14,9 @@ for (const button of document.querySelectorAll("[data-copy]")) {
       getSelection().selectAllChildren(text);
       button.textContent = "Selected, now copy it";
     }
-    setTimeout(() => { button.textContent = label; }, 2500);
+    setTimeout(() => {
+      button.textContent = button.dataset.label;
+      delete button.dataset.label;
+    }, 2500);
   });
-}
+})();

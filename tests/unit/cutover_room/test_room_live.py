@@ -223,4 +223,4 @@ async def test_pages_asked_for_by_any_name_do_not_pile_up() -> None:
     for n in range(500):
         assert await board.domain(f"no-such-{n}").current() is None
 
-    assert len(board._channels) <= 64
+    assert len(board.channels._channels) <= 64
