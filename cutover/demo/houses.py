@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,6 +38,11 @@ def demo_house_of(settings: CutoverSettings) -> House:
     evidence = f"sqlite+aiosqlite:///{var / 'evidence.sqlite3'}"
     foreign = ("_DATABASE", "_BUS")
     env = {k: v for k, v in settings.environment.items() if not k.endswith(foreign)}
+    env |= {
+        "BANYAN_LEGACY_DATABASE": f"sqlite:///{var / 'legacy' / 'oscar.sqlite3'}",
+        "BANYAN_CORE_DATABASE": f"sqlite:///{var / 'core.sqlite3'}",
+        "BANYAN_OSCAR_SECRET_KEY": secrets.token_urlsafe(32),
+    }
     return house_of(replace(settings, var=var, evidence_database=evidence, environment=env))
 
 

@@ -59,6 +59,13 @@ class Summary:
         rollback_s: from the start of the command until every proxy worker had it.
         parity_lower_ppm: lower bound on the catalogue's parity at the end.
         balance_gap: mirrored minus all that is accounted for; 0 or the books are wrong.
+        orders: that shoppers were told of; of these the core took orders_on_core.
+        orders_lost, orders_doubled, orders_differing: in the two databases, against that.
+        freeze_there_ms, freeze_back_ms: how long writes waited in each flip.
+        was_held_back: a gate said of the release with a fault that it fails.
+        ramp_steps: that were taken without a person's word.
+        report: the file that it was written to.
+        readiness: of the way back while the core owned the orders, as it was said then.
     """
 
     requests: int
@@ -74,7 +81,19 @@ class Summary:
     mirrored: int
     lost: int
     balance_gap: int
+    orders: int
+    orders_on_core: int
+    orders_lost: int
+    orders_doubled: int
+    orders_differing: int
+    freeze_there_ms: float
+    freeze_back_ms: float
+    readiness: str
+    was_ready: bool
     restarts: int
+    report: str
+    was_held_back: bool
+    ramp_steps: int
     story_s: float
 
     def broken(self) -> tuple[str, ...]:
@@ -90,6 +109,18 @@ class Summary:
             (self.rollback_s < 1, f"the rollback took {self.rollback_s:.2f} s"),
             (self.compared > 0, "nothing was compared"),
             (self.balance_gap == 0, f"{self.balance_gap} mirrored exchanges are unaccounted for"),
+            (self.orders_on_core > 0, "the core took no order, so no orders were moved"),
+            (self.orders > self.orders_on_core, "legacy took no order"),
+            (self.orders_lost == 0, f"{self.orders_lost} acknowledged orders were lost"),
+            (self.orders_doubled == 0, f"{self.orders_doubled} orders were placed twice"),
+            (
+                self.orders_differing == 0,
+                f"{self.orders_differing} orders differ from what their shoppers were told",
+            ),
+            (self.was_ready, f"there was no way back: {self.readiness}"),
+            (self.was_held_back, "the gate did not fail for the bad release"),
+            (self.ramp_steps >= 2, f"the ramp took {self.ramp_steps} steps by itself"),
+            (bool(self.report), "no report was written"),
             (self.restarts == 0, f"{self.restarts} processes had to be restarted"),
         )
         return tuple(sentence for kept, sentence in checks if not kept)

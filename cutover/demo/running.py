@@ -19,7 +19,8 @@ from cutover.demo.commands import Banyan
 from cutover.demo.promises import Summary
 from cutover.demo.screen import Screen
 from cutover.demo.stage import Stage
-from cutover.demo.story import Pace, Story
+from cutover.demo.story import Story
+from cutover.demo.telling import Pace
 from cutover.edge.children import Children, check_ports
 from cutover.edge.services import House
 from cutover.errors import CutoverError
@@ -72,7 +73,7 @@ async def _first_apply(house: House, config: Path, screen: Screen) -> None:
 
 async def _demo(house: House, cache: Path, *, leave: bool) -> int:
     screen = Screen()
-    screen.console.print("[bold]Banyan moves a real store's catalogue to a new core.[/]")
+    screen.console.print("[bold]Banyan moves a real store's catalogue and orders to a new core.[/]")
     async with Stage(house, cache, screen.output_width) as stage:
         summary = await Story(stage, screen, Pace()).tell()
         broken = summary.broken()
@@ -99,6 +100,12 @@ def _show(screen: Screen, summary: Summary, broken: tuple[str, ...]) -> None:
             ("rollback", f"{summary.rollback_s:.2f} s"),
             ("catalogue parity", _parity(summary)),
             ("mirrored exchanges", _books(summary)),
+            ("orders acknowledged", f"{summary.orders:,}, {summary.orders_on_core:,} by the core"),
+            ("  lost or doubled", f"{summary.orders_lost:,} or {summary.orders_doubled:,}"),
+            ("writes waited", _freezes(summary)),
+            ("while the core owned", summary.readiness),
+            ("ramp", f"{summary.ramp_steps} steps by itself"),
+            ("report", summary.report),
             ("told in", f"{summary.story_s:.0f} s"),
         ]
     )
@@ -112,6 +119,10 @@ def _parity(summary: Summary) -> str:
     seen, bound = summary.parity_ppm / 10_000, summary.parity_lower_ppm / 10_000
     sure = summary.confidence_bp / 100
     return f"{seen:.2f} %, at least {bound:.2f} % ({sure:g} % sure, {summary.compared:,} compared)"
+
+
+def _freezes(summary: Summary) -> str:
+    return f"{summary.freeze_there_ms:.0f} ms to the core, {summary.freeze_back_ms:.0f} ms back"
 
 
 def _books(summary: Summary) -> str:

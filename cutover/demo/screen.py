@@ -55,7 +55,7 @@ class Screen:
 
     def output(self, text: str, *, most_lines: int = 40) -> None:
         """What a command printed, indented, its middle folded when it is long."""
-        lines = [line.rstrip() for line in text.strip().splitlines()]
+        lines = [line.rstrip() for line in text.rstrip().lstrip("\n").splitlines()]
         if len(lines) > most_lines:
             lines = [*lines[:most_lines], f"… and {len(lines) - most_lines} more lines"]
         for line in lines:

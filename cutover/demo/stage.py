@@ -3,34 +3,62 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
+import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
 
+from cutover.core.plan import OBSERVED
+from cutover.core.revision import from_json
+from cutover.demo.bookkeeping import Told
 from cutover.demo.commands import Banyan
-from cutover.demo.promises import SideChange
+from cutover.demo.early_release import early_release
+from cutover.demo.promises import SideChange, Step
 from cutover.edge.children import Children, Service, check_ports, end_with_parent
 from cutover.edge.services import LOOPBACK, House
 from cutover.errors import CutoverError
-from proxy.routing.model import Domain, ParityGate
+from cutover.service.steering import ACTOR
+from cutover.settings import COURSE_FILE
+from cutover.storage.ledger import RevisionFiles
+from legacy_adapters.ports.flips import FlipRecord
+from legacy_adapters.storage.flips import SqlFlips, make_flip_engine
+from proxy.routing.model import Domain, ParityGate, Side
 from proxy.storage.tables import load_routing
 from shadow_compare.app import open_evidence
 from shadow_compare.core.evidence import Accounting, DomainEvidence, MismatchGroup
 
+_LEGACY_ORDERS = "SELECT number, total_incl_tax FROM order_order"
+_CORE_ORDERS = "SELECT number, total_minor / 100.0 FROM sales_order"
 _TEMPLATE = Path(__file__).with_name("routing.yaml")
-_USERS, _REQUESTS_PER_S = 40, 50
+_BUYERS = "10%"
+_FACADE = "/facade/oscar"
+EARLY, MENDED = "1.0.0", "1.0.1"
+# The entry is dated before its table is swapped in; workers follow a swap within a second.
+_IN_FORCE_WITHIN_S = 2.0
+_USERS, _REQUESTS_PER_S = 40, 40
 _GENTLE_USERS, _GENTLE_REQUESTS_PER_S = 10, 10
 
 
 class StageError(CutoverError):
     """The story cannot go on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order as its shopper was told, and whether the core took it."""
+
+    told: Told
+    is_from_core: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +70,7 @@ class Shopping:
     shoppers: int
     reasons: dict[str, int]
     side_changes: tuple[SideChange, ...]
+    orders: tuple[Order, ...]
 
 
 class Stage:
@@ -60,6 +89,7 @@ class Stage:
         self._cache = cache
         self._children = Children(house.var / "logs", self._on_restart)
         self._store = house.var / "legacy"
+        self._early = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> Self:
         check_ports((*self.house.all(), self._store_service()))
@@ -74,6 +104,7 @@ class Stage:
 
     async def __aexit__(self, *exc: object) -> None:
         await self._children.__aexit__(*exc)
+        await self._early.aclose()
 
     @property
     def rules(self) -> Path:
@@ -81,9 +112,14 @@ class Stage:
         return self.house.var / "routing.yaml"
 
     @property
+    def revisions(self) -> Path:
+        """The ledger."""
+        return self.house.var / "revisions"
+
+    @property
     def store_database(self) -> str:
         """URL of the legacy store's own database."""
-        return f"sqlite:///{self._store / 'oscar.sqlite3'}"
+        return self.house.env["BANYAN_LEGACY_DATABASE"]
 
     def url(self, name: str) -> str:
         """Base URL of a process."""
@@ -102,6 +138,7 @@ class Stage:
             *("--cache", str(self._cache)),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
+            env={**os.environ, **self._store_env},  # noqa: TID251 - handed on whole
             start_new_session=True,
             preexec_fn=end_with_parent,
         )
@@ -127,10 +164,34 @@ class Stage:
         """Start the new core on an empty database."""
         await self._children.start(self.house.core())
 
+    async def deploy_early_release(self) -> None:
+        """Serve a release of the core with a fault, and name it in the file."""
+        url = await self._early.enter_async_context(early_release(self.url("core")))
+        self._name_core(self.url("core"), url, EARLY)
+
+    async def deploy_mended_release(self) -> None:
+        """Take the faulty one away, and name the core itself in the file."""
+        early = load_routing(self.rules).stores[Side.CORE].url
+        self._name_core(early.removesuffix(_FACADE), self.url("core"), MENDED)
+
+    async def retire_early_release(self) -> None:
+        """Nobody asks it any more."""
+        await self._early.aclose()
+
+    def _name_core(self, before: str, after: str, release: str) -> None:
+        text = self.rules.read_text(encoding="utf-8").replace(before + _FACADE, after + _FACADE)
+        for other in (EARLY, MENDED):
+            text = text.replace(f'release: "{other}"', f'release: "{release}"')
+        self.rules.write_text(text, encoding="utf-8")
+
     async def start_front(self) -> None:
         """Start proxy, comparer and control room."""
         for service in (self.house.proxy(), self.house.comparer(), self.house.room()):
             await self._children.start(service)
+
+    async def start_sync(self) -> None:
+        """Start what keeps both databases in step."""
+        await self._children.start(self.house.sync())
 
     async def start_shoppers(self) -> None:
         """Let shoppers in, as many as two cores can serve beside everything else."""
@@ -194,6 +255,29 @@ class Stage:
         books = await self.books()
         return f"{books.mirrored:,} mirrored, {books.compared:,} compared, {books.lost:,} lost"
 
+    def in_force(self, domain: str) -> Domain:
+        """A domain as the proxies follow it."""
+        return self._domain(domain)
+
+    def course(self, domain: str) -> str:
+        """Why the control room moves a domain, or does not, as it last said."""
+        try:
+            told = json.loads((self.house.var / COURSE_FILE).read_bytes())
+            return str(told["domains"][domain]["because"])
+        except (OSError, ValueError, KeyError):
+            return "nothing was said yet"
+
+    def taken_by_itself(self) -> tuple[Step, ...]:
+        """What the control room moved without a person's word, as the ledger has it."""
+        told = (from_json(content).entry for _, content in RevisionFiles(self.revisions).links())
+        return tuple(
+            Step(name, change, entry.at.timestamp(), entry.at.timestamp() + _IN_FORCE_WITHIN_S)
+            for entry in told
+            if entry.actor == ACTOR
+            for name, _, change in (line.partition(": ") for line in entry.changes)
+            if " -> " in change and not change.startswith(OBSERVED)
+        )
+
     def gate(self, domain: str) -> ParityGate:
         """The parity gate in force.
 
@@ -206,6 +290,28 @@ class Stage:
             raise StageError(message)
         return gate
 
+    def orders(self, side: str) -> tuple[Told, ...]:
+        """Every order that the database of a side has, read with its own SQL."""
+        file, asked = {
+            "legacy": (self._store / "oscar.sqlite3", _LEGACY_ORDERS),
+            "core": (self.house.var / "core.sqlite3", _CORE_ORDERS),
+        }[side]
+        with contextlib.closing(
+            sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True, timeout=20)
+        ) as database:
+            return tuple(
+                Told(str(number), _minor(total)) for number, total in database.execute(asked)
+            )
+
+    async def last_flip(self, domain: str) -> FlipRecord | None:
+        """The latest flip of a domain, as the books have it."""
+        engine = make_flip_engine(self.house.env["BANYAN_CORE_DATABASE"])
+        try:
+            found = await SqlFlips(engine, _now).flips(domain, limit=1)
+        finally:
+            await engine.dispose()
+        return found[0] if found else None
+
     # --- details --------------------------------------------------------------------------
 
     def _domain(self, name: str) -> Domain:
@@ -215,6 +321,11 @@ class Stage:
         module = "legacy_adapters.oscar.demo_store.run"
         return (sys.executable, "-m", module, verb, "--dir", str(self._store))
 
+    @property
+    def _store_env(self) -> dict[str, str]:
+        """The store signs its sessions with the secret that the sync is told."""
+        return {"LEGACY_SECRET": self.house.env["BANYAN_OSCAR_SECRET_KEY"]}
+
     def _store_service(self) -> Service:
         port = self.house.ports.legacy
         return Service(
@@ -222,13 +333,14 @@ class Stage:
             (*self._store_argv("serve"), "--listen", f"{LOOPBACK}:{port}"),
             ((LOOPBACK, port),),
             f"{self.url('legacy')}/api/",
+            self._store_env,
             ready_timeout_s=60,
             nice=5,
         )
 
     def _shoppers(self, users: int, requests_per_s: int, *, record: bool) -> Service:
         command = [sys.executable, "-m", "loadtests.run", "--host", self.url("proxy")]
-        command += ["--users", str(users), "--rate", str(requests_per_s)]
+        command += ["--users", str(users), "--rate", str(requests_per_s), "--buyers", _BUYERS]
         if record:
             command += ["--json-summary", str(self._recorded("summary.json"))]
             command += ["--events", str(self._recorded("sides.jsonl"))]
@@ -267,4 +379,17 @@ def read_shopping(summary: dict[str, Any], events: Sequence[dict[str, Any]]) -> 
             for event in events
             if event["kind"] == "side_change"
         ),
+        orders=tuple(
+            Order(Told(event["number"], _minor(event["total"])), event["side"] == "core")
+            for event in events
+            if event["kind"] == "order"
+        ),
     )
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)  # noqa: TID251 - only shown
+
+
+def _minor(total: object) -> int:
+    return int((Decimal(str(total)) * 100).to_integral_value())
