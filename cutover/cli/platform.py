@@ -16,6 +16,8 @@ def up(
 ) -> None:
     """Run proxy, comparer, core and control room under one supervisor, until Ctrl-C.
 
+    Where BANYAN_LEGACY_DATABASE is set, both stores are kept in step too.
+
     State lives under BANYAN_VAR (default var). A service that dies is started again.
 
     Example: banyan up --config routing.yaml

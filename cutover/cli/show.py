@@ -8,6 +8,7 @@ import typer
 
 from cutover.core.plan import DomainChange, Plan
 from cutover.core.stages import Direction
+from cutover.core.strata import Verdict
 
 _COLOURS = {
     Direction.FORWARD: typer.colors.GREEN,
@@ -54,5 +55,12 @@ def _change_lines(change: DomainChange, width: int) -> Iterator[str]:
         yield f"      {detail}"
     for refusal in change.refusals:
         yield typer.style(f"      refused: {refusal}", fg=typer.colors.RED)
-    if change.judgement is not None and not change.refusals:
+    for told in change.observed:
+        yield typer.style(f"      only observed: {told}", fg=typer.colors.YELLOW)
+    if change.refusals:
+        return
+    if change.judgement is not None and change.judgement.verdict is Verdict.PASS:
         yield f"      gate passes: {change.judgement.sentences[0]}"
+    for answer in change.answers:
+        if answer.verdict is Verdict.PASS:
+            yield f"      {answer.gate} gate passes: {answer.sentences[0]}"

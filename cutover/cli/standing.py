@@ -1,4 +1,4 @@
-"""`banyan status` and `banyan revisions`: how things stand, and how they came about."""
+"""`banyan status`: how things stand."""
 
 from __future__ import annotations
 
@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cutover.errors import CutoverError
 from cutover.settings import load_settings
 
 if TYPE_CHECKING:
     from cutover.service.reporting import DomainStatus, Status
-    from cutover.storage.ledger import RevisionFiles
 
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -35,6 +33,8 @@ def status(
     from cutover import app
     from cutover.cli.killing import kill_file
     from cutover.service.reporting import report
+    from cutover.settings import WATCH_FILE
+    from cutover.storage.watch_file import watch_lines
     from proxy.errors import RoutingFileError
     from proxy.storage.kill_file import read_kill
     from proxy.storage.tables import load_routing
@@ -46,12 +46,26 @@ def status(
     except RoutingFileError as exc:
         problem = str(exc.problems[0])
     found = asyncio.run(
-        report(app.books(settings), desired, app.evidence(settings), app.door(settings))
+        report(
+            app.books(settings),
+            desired,
+            app.evidence(settings),
+            app.door(settings),
+            file=str(config),
+        )
     )
     killed = read_kill(kill_file(settings))
+    watched = watch_lines(settings.var / WATCH_FILE, app.books(settings).now().timestamp())
     if as_json:
         kill = {"scopes": list(killed.kill.scopes), "problem": killed.problem}
-        _print_json({**_status_value(found), "config_problem": problem, "kill": kill})
+        _print_json(
+            {
+                **_status_value(found),
+                "config_problem": problem,
+                "kill": kill,
+                "watched": list(watched),
+            }
+        )
         return
     _show_status(found, problem)
     if killed.kill:
@@ -59,6 +73,8 @@ def status(
         typer.echo(f"Killed: {scopes}, whatever is in force; banyan kill --release takes it back.")
     if killed.problem:
         typer.echo(f"note: {killed.problem}")
+    for line in watched:
+        typer.echo(f"Watched: {line}")
 
 
 def _show_status(found: Status, config_problem: str | None) -> None:
@@ -112,6 +128,7 @@ def _footer(found: Status, config_problem: str | None) -> list[str]:
         lines.append(f"The desired state does not load: {config_problem}")
     elif any(domain.has_drift for domain in found.domains):
         lines.append("The file asks for something else than what is in force: banyan plan")
+    lines += [f"note: {domain.drift}" for domain in found.domains if domain.drift]
     lines += [f"note: {note}" for note in found.notes]
     return lines
 
@@ -130,7 +147,7 @@ def _door_text(found: Status) -> str:
 
 
 def _status_value(found: Status) -> dict[str, Any]:
-    from cutover.cli.values import revision_value
+    from cutover.service.values import revision_value
 
     door = found.door
     return {
@@ -153,7 +170,7 @@ def _status_value(found: Status) -> dict[str, Any]:
 
 
 def _domain_value(domain: DomainStatus) -> dict[str, Any]:
-    from cutover.cli.values import judgement_value, position_value
+    from cutover.service.values import judgement_value, position_value
 
     parity = domain.parity
     return {
@@ -162,6 +179,7 @@ def _domain_value(domain: DomainStatus) -> dict[str, Any]:
         "in_force": position_value(domain.at),
         "asked": position_value(domain.asked),
         "has_drift": domain.has_drift,
+        "drift": domain.drift,
         "parity": None
         if parity is None
         else {
@@ -176,70 +194,6 @@ def _domain_value(domain: DomainStatus) -> dict[str, Any]:
         "gate": judgement_value(domain.judgement),
         "next": domain.next_step,
     }
-
-
-def revisions(
-    number: Annotated[
-        int | None, typer.Argument(metavar="[N]", help="Print this revision's routing file.")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="List at most so many, newest first.")] = 20,
-    as_json: _Json = False,
-) -> None:
-    """List what was put in force, by whom and why, and check the chain of all of it.
-
-    Exits with 1 when an entry is missing, damaged or out of place.
-
-    Example: banyan revisions 7 > routing.yaml
-    """
-    from cutover import app
-    from cutover.cli.values import revision_value
-    from cutover.core.revision import DamagedRevision, chain_problems, from_json
-
-    ledger = app.ledger(load_settings())
-    if number is not None:
-        _print_revision(ledger, number, as_json=as_json)
-        return
-    links = ledger.links()
-    problems = chain_problems(links)
-    readable = []
-    for _, content in reversed(links):
-        try:
-            readable.append(from_json(content))
-        except DamagedRevision:
-            continue  # named among the problems
-    if as_json:
-        found = [revision_value(revision) for revision in readable[:limit]]
-        _print_json({"revisions": found, "problems": list(problems)})
-    else:
-        for revision in readable[:limit]:
-            entry = revision.entry
-            typer.echo(
-                f"{revision.n:>6}  {entry.at:%Y-%m-%d %H:%M:%S}  {entry.kind:<8}  {entry.actor}"
-                f"  {'; '.join(entry.changes)}{f'  ({entry.reason})' if entry.reason else ''}"
-            )
-        if not links:
-            typer.echo("No revision yet.")
-    for problem in problems:
-        typer.echo(f"banyan: {problem}", err=True)
-    if problems:
-        raise typer.Exit(1)
-
-
-def _print_revision(ledger: RevisionFiles, number: int, *, as_json: bool) -> None:
-    from cutover.cli.values import revision_value
-    from cutover.core.revision import DamagedRevision, from_json
-
-    content = dict(ledger.links()).get(number)
-    if content is None:
-        raise CutoverError(f"there is no revision {number}")
-    try:
-        revision = from_json(content)
-    except DamagedRevision as exc:
-        raise CutoverError(f"revision {number} is damaged: {exc}") from exc
-    if as_json:
-        _print_json({**revision_value(revision), "routing_yaml": revision.entry.routing_yaml})
-    else:
-        typer.echo(revision.entry.routing_yaml, nl=False)
 
 
 def _print_json(value: object) -> None:

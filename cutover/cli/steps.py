@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cutover.cli.going_through import How, Proposal, go_through, here, print_json, warn
 from cutover.errors import CutoverError
 from cutover.settings import CutoverSettings, load_settings
 from proxy.routing import Stage
 
 if TYPE_CHECKING:
+    from cutover.core.revision import Revision
     from cutover.service.applying import Prepared
 
-CHANGES, REFUSED = 2, 3
+CHANGES = 2
 
 _Config = Annotated[Path, typer.Option("--config", "-c", help="The desired state.")]
 _Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
@@ -39,29 +39,52 @@ def plan(
         ),
     ] = False,
     init: _Init = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the plan to a file, for banyan apply FILE.")
+    ] = None,
+    actor: _Actor = None,
 ) -> None:
     """Show what applying the file would change, with every gate's evidence. Changes nothing.
 
-    Example: banyan plan --config routing.yaml
+    With --out the plan is kept in a file that banyan apply takes, as long as what is in
+    force is what the plan was made from.
+
+    Example: banyan plan --out monday.plan
     """
     from cutover.cli.show import plan_lines
-    from cutover.cli.values import plan_value
+    from cutover.service.values import plan_value
 
-    prepared = _prepared(load_settings(), config, init=init)
-    if as_json:
-        notes = {"notes": list(prepared.notes)}
-        _print_json({**plan_value(prepared.plan), **notes})
+    settings = load_settings()
+    if settings.room:
+        from cutover.app.elsewhere import client
+        from cutover.cli.remote import plan_there
+
+        made, kept = plan_there(client(settings, actor), config, init=init, out=out)
     else:
-        _warn(prepared.notes)
-        typer.echo("\n".join(plan_lines(prepared.plan, str(config))))
-        if not prepared.plan.is_empty and not prepared.plan.refused:
-            typer.echo("Put it in force with: banyan apply")
-    if detailed_exitcode and not prepared.plan.is_empty:
+        made, kept = _plan_here(settings, config, actor, init=init, out=out)
+    if as_json:
+        more = {"notes": list(made.notes), "plan_file": kept}
+        print_json({**plan_value(made.plan), **more})
+    else:
+        warn(made.notes)
+        typer.echo("\n".join(plan_lines(made.plan, str(config))))
+        if kept is not None:
+            typer.echo(f"Plan {kept['name']} is written to {out}.")
+        if not made.plan.is_empty and not made.plan.refused:
+            typer.echo(f"Put it in force with: banyan apply{f' {out}' if out else ''}")
+    if detailed_exitcode and not made.plan.is_empty:
         raise typer.Exit(CHANGES)
 
 
 def apply(
-    config: _Config = Path("routing.yaml"),
+    plan_file: Annotated[
+        Path | None,
+        typer.Argument(metavar="[PLAN]", help="A file that banyan plan --out wrote."),
+    ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="The desired state. Default: routing.yaml."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     reason: Annotated[str, typer.Option(help="Why, for the ledger.")] = "",
     actor: _Actor = None,
@@ -75,53 +98,32 @@ def apply(
     refused, and the output says what would make it pass; 4 written, but a running proxy
     did not take it within 5 seconds.
 
+    With PLAN just that plan is applied, or nothing: it is refused when what is in force is
+    not what it was made from, and its gates are asked again.
+
     Example: banyan apply --reason "first shoppers"
     """
-    from cutover.cli.show import plan_lines
-
+    how = How(yes=yes, as_json=as_json)
     settings = load_settings()
-    prepared = _prepared(settings, config, init=init)
-    if not as_json:
-        _warn(prepared.notes)
-        typer.echo("\n".join(plan_lines(prepared.plan, str(config))))
-    if prepared.plan.refused:
-        if as_json:
-            _print_json(_applied_value(prepared))
-        raise typer.Exit(REFUSED)
-    if prepared.plan.is_empty and prepared.in_force.on_disk == prepared.in_force.text:
-        if as_json:
-            _print_json(_applied_value(prepared))
-        return
-    if not yes:
-        _ask()
-    _apply(settings, prepared, reason, actor, as_json=as_json)
+    if plan_file is not None and (config is not None or init):
+        raise CutoverError("a plan file says itself what it was made of; drop --config, --init")
+    file = config or Path("routing.yaml")
+    if settings.room:
+        from cutover.app.elsewhere import client
+        from cutover.cli.remote import plan_file_there, plan_there
 
+        room = client(settings, actor)
+        if plan_file is not None:
+            made = plan_file_there(room, plan_file)
+        else:
+            made, _ = plan_there(room, file, init=init, out=None)
+    elif plan_file is not None:
+        from cutover.cli.planned import planned_here
 
-def _apply(
-    settings: CutoverSettings, prepared: Prepared, reason: str, actor: str | None, *, as_json: bool
-) -> None:
-    from cutover import app
-    from cutover.cli.taking_back import NOT_TAKEN, taken_value
-    from cutover.cli.values import revision_value
-    from cutover.service.acknowledge import Ack, wait_until_taken
-    from cutover.service.applying import commit
-
-    who = actor or settings.actor
-    revision = commit(app.books(settings), prepared, actor=who, reason=reason)
-    taken = wait_until_taken(app.door(settings), revision.table_sha256[:12], app.timer())
-    if as_json:
-        _print_json(
-            {
-                **_applied_value(prepared),
-                "is_applied": True,
-                "revision": revision_value(revision),
-                "proxy": taken_value(taken),
-            }
-        )
+        made = planned_here(settings, plan_file, actor=actor or settings.actor)
     else:
-        typer.echo(f"Revision {revision.n} is in force. {taken.sentence}")
-    if taken.ack is Ack.NOT_TAKEN:
-        raise typer.Exit(NOT_TAKEN)
+        made, _ = _plan_here(settings, file, actor, init=init, out=None)
+    go_through(made, str(plan_file or file), how, reason)
 
 
 def rollback(
@@ -149,48 +151,37 @@ def rollback(
     raise typer.Exit(take_back(Wish(domain, reason, to, config, actor, as_json=as_json)))
 
 
-def _applied_value(prepared: Prepared) -> dict[str, Any]:
-    from cutover.cli.values import plan_value
-
-    return {
-        "is_applied": False,
-        "plan": plan_value(prepared.plan),
-        "revision": None,
-        "proxy": None,
-        "notes": list(prepared.notes),
-    }
-
-
-def _prepared(settings: CutoverSettings, config: Path, *, init: bool) -> Prepared:
+def _plan_here(
+    settings: CutoverSettings, config: Path, actor: str | None, *, init: bool, out: Path | None
+) -> tuple[Proposal, dict[str, str] | None]:
     import asyncio
 
-    from cutover import app
-    from cutover.service.applying import prepare
+    from cutover.app.hands import hands
     from proxy.storage.tables import read_routing
 
-    work = prepare(
-        app.books(settings),
-        read_routing(config),
-        str(config),
-        app.evidence(settings),
-        open_proof=app.proof(settings),
-        init=init,
-    )
-    return asyncio.run(work)
+    acting, who = hands(settings), actor or settings.actor
+    prepared = asyncio.run(acting.plan(read_routing(config), str(config), who, init=init))
+
+    def committed(reason: str) -> Revision:
+        return asyncio.run(acting.apply(prepared, actor=who, reason=reason))
+
+    kept = None if out is None else _keep(settings, prepared, (config, out), who, init=init)
+    return here(settings, prepared, committed), kept
 
 
-def _ask() -> None:
-    if not sys.stdin.isatty():
-        raise CutoverError("nobody is there to say yes; say --yes to apply without asking")
-    if not typer.confirm("Put this in force?"):
-        typer.echo("Nothing changed.")
-        raise typer.Exit(1)
+def _keep(
+    settings: CutoverSettings,
+    prepared: Prepared,
+    files: tuple[Path, Path],
+    actor: str,
+    *,
+    init: bool,
+) -> dict[str, str]:
+    from cutover import app
+    from cutover.service.plan_files import keep
+    from cutover.storage.plan_files import write_plan
 
-
-def _warn(notes: tuple[str, ...]) -> None:
-    for note in notes:
-        typer.secho(f"note: {note}", err=True, fg=typer.colors.YELLOW)
-
-
-def _print_json(value: object) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    config, out = files
+    planned = keep(app.books(settings), prepared, file=str(config), actor=actor, init=init)
+    write_plan(out, planned)
+    return {"path": str(out), "name": planned.name}

@@ -10,10 +10,10 @@ import json
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from cutover.errors import CutoverError
-from cutover.settings import load_settings
+from cutover.errors import CutoverError, RoomAway
+from cutover.settings import CutoverSettings, load_settings
 from proxy.routing import Stage
 
 if TYPE_CHECKING:
@@ -81,12 +81,18 @@ def take_back(wish: Wish) -> int:
     """
     from cutover import app
     from cutover.service.acknowledge import Ack, wait_until_taken
-    from cutover.service.rolling_back import roll_back
+    from cutover.service.rolling_back import owners_or_note, roll_back
+    from cutover.service.values import rolled_back_value
     from cutover.storage.restage import restage
 
     if wish.to not in (None, Stage.LEGACY, Stage.SHADOW):
         raise CutoverError(f"a rollback leads to legacy or shadow, not to {wish.to}")
     settings = load_settings()
+    if settings.room:
+        return _take_back_there(settings, wish)
+    owners, notes = owners_or_note(lambda: app.owners(settings))
+    for note in notes:
+        print(f"note: {note}", file=sys.stderr)
     done = roll_back(
         app.books(settings),
         wish.domain,
@@ -94,10 +100,36 @@ def take_back(wish: Wish) -> int:
         to=wish.to,
         actor=wish.actor or settings.actor,
         reason=wish.reason,
+        owners=owners,
     )
     taken = wait_until_taken(app.door(settings), done.revision, app.timer())
     if wish.as_json:
-        print(json.dumps(_value(done, taken), ensure_ascii=False))
+        print(json.dumps(rolled_back_value(done, taken), ensure_ascii=False))
+    else:
+        _tell(done, taken, wish.config)
+    return NOT_TAKEN if taken.ack is Ack.NOT_TAKEN else 0
+
+
+def _take_back_there(settings: CutoverSettings, wish: Wish) -> int:
+    """The same through a control room elsewhere."""
+    from urllib.parse import quote
+
+    from cutover.app.elsewhere import client
+    from cutover.edge.room_values import rolled_back_of
+    from cutover.service.acknowledge import Ack
+
+    said = {"reason": wish.reason, "to": None if wish.to is None else str(wish.to)}
+    place = f"/domains/{quote(wish.domain, safe='')}/rollbacks"
+    try:
+        told = client(settings, wish.actor).post(place, said)
+    except RoomAway as exc:
+        raise CutoverError(
+            f"{exc}. On the room's machine, with its BANYAN_VAR, this needs nothing but the disk:"
+            f" env -u BANYAN_ROOM banyan rollback {wish.domain} --reason ..."
+        ) from exc
+    done, taken = told.read(rolled_back_of)
+    if wish.as_json:
+        print(json.dumps(told.value, ensure_ascii=False))
     else:
         _tell(done, taken, wish.config)
     return NOT_TAKEN if taken.ack is Ack.NOT_TAKEN else 0
@@ -115,27 +147,3 @@ def _tell(done: RolledBack, taken: Acknowledged, config: Path) -> None:
         step = f"stays in stage {done.after}, and the table is written again"
     print(f"{number}{done.domain} {step}. {taken.sentence}")
     print(f"{config} is as it was; banyan plan shows what it asks for.")
-
-
-def _value(done: RolledBack, taken: Acknowledged) -> dict[str, Any]:
-    from cutover.cli.values import position_value, revision_value
-
-    return {
-        "domain": done.domain,
-        "before": position_value(done.before),
-        "after": position_value(done.after),
-        "is_change": done.is_change,
-        "table": done.revision,
-        "revision": None if done.entry is None else revision_value(done.entry),
-        "warnings": list(done.warnings),
-        "proxy": taken_value(taken),
-    }
-
-
-def taken_value(taken: Acknowledged) -> dict[str, Any]:
-    """What the proxy made of a table, for programs."""
-    return {
-        "ack": str(taken.ack),
-        "sentence": taken.sentence,
-        "elapsed_s": round(taken.elapsed_s, 3),
-    }

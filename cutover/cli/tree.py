@@ -20,19 +20,31 @@ COMMANDS: Mapping[str, str] = {
     "core": "legacy_adapters.cli:core",
     "room": "cutover.cli.room:room",
     "backfill": "legacy_adapters.cli:backfill",
+    "preflight": "legacy_adapters.cli:preflight",
     "plan": "cutover.cli.steps:plan",
     "apply": "cutover.cli.steps:apply",
+    "approve": "cutover.cli.steering:approve",
     "rollback": "cutover.cli.steps:rollback",
+    "steer": "cutover.cli.steering:steer",
+    "notify": "cutover.cli.hooks:notify",
+    "undo": "cutover.cli.undoing:undo",
+    "flip": "cutover.cli.flips:flip",
+    "readiness": "cutover.cli.flips:readiness",
     "kill": "cutover.cli.switches:kill",
     "hold": "cutover.cli.switches:hold",
     "release": "cutover.cli.switches:release",
     "status": "cutover.cli.standing:status",
-    "revisions": "cutover.cli.standing:revisions",
+    "revisions": "cutover.cli.ledger:revisions",
+    "report": "cutover.cli.report:report",
+    "risks": "cutover.cli.risks:risks",
     "parity": "shadow_compare.cli:parity",
     "replay": "shadow_compare.replay_cli:replay",
+    "reconcile": "shadow_compare.reconcile_cli:reconcile",
+    "repair": "shadow_compare.drift_cli:repair",
     "calibrate": "cutover.cli.calibrating:calibrate",
+    "loadtest": "cutover.cli.loadtests:loadtest",
 }
-#: A group with "list" does that when no other command of it is named.
+#: A group with "list" or "run" does that when no other command of it is named.
 GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "mismatches": (
         "List groups of mismatches, open one, ask again, and say what becomes of it.",
@@ -44,6 +56,52 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
             "triage": "shadow_compare.mismatch_cli:triage",
             "accept": "shadow_compare.mismatch_cli:accept",
             "fix": "shadow_compare.mismatch_cli:fix",
+        },
+    ),
+    "drift": (
+        "List what differs between both stores, open one of it, or let it be.",
+        {
+            "list": "shadow_compare.drift_cli:list_drift",
+            "show": "shadow_compare.drift_cli:show",
+            "accept": "shadow_compare.drift_cli:accept",
+        },
+    ),
+    "ledger": (
+        "What was put in force, by whom and why, and whether the chain of it is whole.",
+        {
+            "list": "cutover.cli.ledger:list_revisions",
+            "show": "cutover.cli.ledger:show",
+            "diff": "cutover.cli.ledger:diff",
+            "verify": "cutover.cli.ledger:verify",
+        },
+    ),
+    "hooks": (
+        "Who is told what becomes of domains: webhooks, and Slack.",
+        {
+            "list": "cutover.cli.hooks:list_hooks",
+            "add": "cutover.cli.hooks:add",
+            "remove": "cutover.cli.hooks:remove",
+            "test": "cutover.cli.hooks:try_out",
+            "deliveries": "cutover.cli.hooks:deliveries",
+        },
+    ),
+    "people": (
+        "Who may use the control room.",
+        {
+            "list": "cutover.cli.people:list_people",
+            "add": "cutover.cli.people:add",
+            "roles": "cutover.cli.people:roles",
+            "disable": "cutover.cli.people:disable",
+            "enable": "cutover.cli.people:enable",
+            "password": "cutover.cli.people:password",
+        },
+    ),
+    "tokens": (
+        "Which programs may use the control room.",
+        {
+            "list": "cutover.cli.tokens:list_tokens",
+            "add": "cutover.cli.tokens:add",
+            "revoke": "cutover.cli.tokens:revoke",
         },
     ),
     "routes": (
@@ -58,6 +116,33 @@ GROUPS: Mapping[str, tuple[str, Mapping[str, str]]] = {
     "evidence": (
         "Delete what is kept of exchanges: what is old, or one person's.",
         {"prune": "shadow_compare.cli:prune", "purge": "shadow_compare.cli:purge"},
+    ),
+    "sync": (
+        "Keep the legacy and the core in step, in both directions.",
+        {
+            "run": "legacy_adapters.cli.sync:run",
+            "install": "legacy_adapters.cli.sync:install",
+            "remove": "legacy_adapters.cli.sync:remove",
+            "backfill": "legacy_adapters.cli.sync_filling:backfill",
+            "status": "legacy_adapters.cli.sync_looking:status",
+            "parked": "legacy_adapters.cli.sync_looking:parked",
+            "retry": "legacy_adapters.cli.sync_mending:retry",
+            "settle": "legacy_adapters.cli.sync_mending:settle",
+            "resume": "legacy_adapters.cli.sync_mending:resume",
+            "project": "legacy_adapters.cli.sync_mending:project",
+        },
+    ),
+    "retire": (
+        "Give up a domain's legacy slice, with an archive and a signed certificate.",
+        {
+            "run": "cutover.cli.retiring:run",
+            "sample": "cutover.cli.retiring:sample",
+            "verify": "cutover.cli.retiring:verify",
+        },
+    ),
+    "traffic": (
+        "Record what shoppers ask of a domain, for load tests.",
+        {"record": "cutover.cli.traffic:record"},
     ),
     "rules": (
         "Prove the compare rules: what they miss, hide, or never needed.",
@@ -88,11 +173,11 @@ def build(only: str | None = None) -> typer.Typer:
     for name, (told, commands) in GROUPS.items():
         if is_known and name != only:
             continue
-        lists = "list" in commands
+        first = next((one for one in _FIRST if one in commands), None)
         group = typer.Typer(
             help=told,
-            cls=_ListFirst if lists else TyperGroup,
-            no_args_is_help=not lists,
+            cls=_FIRST[first] if first is not None else TyperGroup,
+            no_args_is_help=first is None,
             rich_markup_mode=None,
         )
         _add(group, commands, must=is_known)
@@ -103,12 +188,23 @@ def build(only: str | None = None) -> typer.Typer:
 class _ListFirst(TyperGroup):
     """`banyan mismatches catalog --json` is short for `banyan mismatches list catalog --json`."""
 
+    first = "list"
+
     @override
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         first = args[0] if args else ""
         if first not in self.commands and first not in ctx.help_option_names:
-            args = ["list", *args]
+            args = [self.first, *args]
         return super().parse_args(ctx, args)
+
+
+class _RunFirst(_ListFirst):
+    """`banyan sync` is short for `banyan sync run`."""
+
+    first = "run"
+
+
+_FIRST: Mapping[str, type[TyperGroup]] = {"list": _ListFirst, "run": _RunFirst}
 
 
 def _add(app: typer.Typer, commands: Mapping[str, str], *, must: bool) -> None:

@@ -83,6 +83,13 @@ class House:
         args = ("ship", "--spool", str(self.spool))
         return replace(self._service("shipper", args, (), None), nice=5)
 
+    def sync(self) -> Service:
+        """Keeps both stores' databases in step; it has no port.
+
+        Never behind others: in a flip shoppers wait until it has everything across.
+        """
+        return self._service("sync", ("sync", "run"), (), None)
+
     def room(self) -> Service:
         """The control room."""
         port = self.ports.room
@@ -95,7 +102,8 @@ class House:
     def all(self) -> tuple[Service, ...]:
         """Everything of `banyan up`, in the order in which it starts."""
         shipper = (self.shipper(),) if self.env.get("BANYAN_BUS") else ()
-        return (self.core(), self.proxy(), *shipper, self.comparer(), self.room())
+        sync = (self.sync(),) if self.env.get("BANYAN_LEGACY_DATABASE") else ()
+        return (self.core(), *sync, self.proxy(), *shipper, self.comparer(), self.room())
 
     def url(self, name: str, path: str) -> str:
         """URL of a path of one of the services."""

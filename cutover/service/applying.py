@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from cutover.core.gate import Judgement, judge
-from cutover.core.plan import Plan, gates_asked, make_plan, steps_to_judge
+from cutover.core.flip_owners import Owners, with_owners
+from cutover.core.gate import Judgement, judge, percent
+from cutover.core.load_gate import Loads
+from cutover.core.plan import Plan, gates_asked, make_plan, steps_to_judge, timed_steps
+from cutover.core.ramps import ramps_kept
 from cutover.core.revision import Entry, Evidence, Revision, RevisionKind
-from cutover.errors import CannotWrite, Conflict, CutoverError, RelativeFiles
+from cutover.core.step_gates import Asker, forward_pairs, with_gates
+from cutover.errors import CannotRead, CannotWrite, Conflict, CutoverError, RelativeFiles
+from cutover.service.approving import approvals_given
+from cutover.service.asking_outside import ask_outside
 from cutover.service.books import Books
 from cutover.service.doubts import OpenProof, doubts
+from cutover.service.explaining import drift
 from cutover.service.gathering import OpenEvidence, gather
 from cutover.service.in_force import InForce, look
+from cutover.service.tables import parsed
 from proxy.routing import RoutingTable
-from proxy.storage.tables import parse_routing
 
 _WAIT_S = 10.0
+
+#: Rewrites a table's text so that a domain in canary has another share, in basis points.
+Reshare = Callable[[bytes, str, int], bytes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,54 +35,94 @@ class Prepared:
     """A plan with what it was made from, so that exactly this is applied or nothing.
 
     Attributes:
-        doubts: rules of the plan's domains that nothing bears out, a sentence each.
+        desired: what comes into force: the file, with the shares that ramps have reached.
+        doubts: rules of the plan's domains that nothing bears out, and what else is to be
+            known, a sentence each.
+        drift: which domains a rollback, an undo or a flip took away from what the file asks
+            for, a sentence each.
+        undoes: the first and the last revision that it takes back; None for another plan.
+        name: what messages call the table that is asked for.
     """
 
     plan: Plan
     desired: bytes
     in_force: InForce
     doubts: tuple[str, ...] = ()
+    drift: tuple[str, ...] = ()
+    undoes: tuple[int, int] | None = None
+    name: str = ""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know, and nothing is refused for."""
-        return (*self.in_force.notes, *self.doubts)
+        return (*self.in_force.notes, *self.drift, *self.doubts)
 
 
-async def prepare(
+async def prepare(  # noqa: PLR0913 - what is asked for, and what each question is asked of
     books: Books,
     desired: bytes,
     file: str,
     open_evidence: OpenEvidence,
     *,
     open_proof: OpenProof | None = None,
+    owners: Owners | None = None,
+    actor: str = "",
+    reshare: Reshare | None = None,
     init: bool = False,
 ) -> Prepared:
     """Work out what applying a file would do. Changes nothing.
 
     The evidence is asked only about domains whose step a gate guards, so that all other
     changes can be applied while it is away. `open_proof` is for doubts about rules.
+    `owners` says who owns the data behind routes; stages that contradict it are refused.
+    `actor` is who would apply it: their own yes does not count.
+    With `reshare`, which writes a share into a table, a domain that stands higher on its
+    ramp than the file says stays there: the file's share is where the ramp began.
 
     Raises:
         RoutingFileError: the file has problems.
         RelativeFiles: it names files that would be others once it is in force.
         CannotRead: what is in force cannot be read.
     """
-    table = parse_routing(desired, file)
+    table = parsed(desired, file)
     _refuse_relative_files(table, Path(file), Path(books.applied.name))
     in_force = look(books.applied, books.ledger)
+    kept: dict[str, str] = {}
+    if reshare is not None:
+        for name, share_bp in ramps_kept(table, in_force.table).items():
+            desired = reshare(desired, name, share_bp)
+            kept[name] = (
+                f"{name} stands at {percent(share_bp * 100)} on its ramp and stays there; the"
+                f" share in {file} is where it began"
+            )
+        table = parsed(desired, file) if kept else table
     steps = steps_to_judge(table, in_force.table)
-    findings = await gather(open_evidence, steps)
+    timed = timed_steps(table, in_force.table)
+    asked = {domain.name: domain for domain in (*steps, *timed)}
+    names = [domain.name for domain in timed]
+    findings = await gather(open_evidence, tuple(asked.values()), names)
     judgements: dict[str, Judgement] = {}
     for domain in steps:
         before = None if in_force.table is None else in_force.table.domain(domain.name)
         gates = gates_asked(before, domain)
         judgements[domain.name] = judge(gates, domain, findings[domain.name])
     plan = make_plan(table, in_force.table, judgements, init=init)
+    plan = with_owners(plan, table, owners or {})
+    asker = Asker(
+        books.now(),
+        actor,
+        approvals_given(books.ledger, plan, in_force.table),
+        await ask_outside(books, plan, in_force.table, table, actor),
+        {name: findings[name].latencies for name in names},
+        _loads(books, plan, in_force.table, table),
+    )
+    plan = with_gates(plan, in_force.table, table, asker)
     doubted: tuple[str, ...] = ()
     if open_proof is not None:
         doubted = await doubts(open_proof, plan, table, books.now().timestamp())
-    return Prepared(plan, desired, in_force, doubted)
+    why = drift(books.ledger, table, in_force.table, file)
+    said = (*kept.values(), *doubted)
+    return Prepared(plan, desired, in_force, said, tuple(why.values()), name=file)
 
 
 def commit(books: Books, prepared: Prepared, *, actor: str, reason: str) -> Revision:
@@ -135,8 +186,29 @@ def _refuse_if_moved(books: Books, seen: InForce) -> None:
         raise Conflict(f"what is in force was changed{by} meanwhile; look at banyan plan again")
 
 
+def _loads(
+    books: Books, plan: Plan, in_force: RoutingTable | None, desired: RoutingTable
+) -> dict[str, Loads]:
+    """The load tests that a plan's steps are judged by. What cannot be read is a finding too."""
+    found: dict[str, Loads] = {}
+    for name, pair in forward_pairs(plan, in_force, desired).items():
+        if in_force is None or books.loads is None or not pair.both(lambda one: one.load_gate):
+            continue
+        try:
+            loads = books.loads(name)
+        except CannotRead as exc:
+            loads = Loads(problems=(str(exc),))
+        found[name] = replace(loads, stores=in_force.stores)
+    return found
+
+
 def _evidence(plan: Plan) -> list[Evidence]:
-    return [
+    others = [
+        Evidence(change.domain, str(one.verdict), one.sentences, gate=one.gate, inputs=one.inputs)
+        for change in plan.changes
+        for one in change.answers
+    ]
+    return others + [
         Evidence(
             domain=change.domain,
             verdict=str(found.verdict),

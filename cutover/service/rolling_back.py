@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from cutover.core.revision import Entry, Revision, RevisionKind, sha256
+from cutover.core.flip_owners import Owners, contradiction
+from cutover.core.revision import Entry, Evidence, Revision, RevisionKind, sha256
 from cutover.core.stages import ROLLBACK, Direction, Position, direction, position
-from cutover.errors import CannotWrite, Conflict, IllegalStep, NothingInForce, UnknownDomain
+from cutover.errors import CannotRead, CannotWrite, Conflict, IllegalStep, NothingInForce
 from cutover.service.books import Books
-from cutover.service.in_force import InForce, look
+from cutover.service.in_force import InForce, domain_of, look
 from proxy.routing import Domain, RoutingTable, Stage
-from proxy.routing.values import nearest
 
 # A rollback does not wait for an apply that hangs: a person waits for the rollback.
 _WAIT_S = 0.3
@@ -41,22 +41,33 @@ class RolledBack:
     warnings: tuple[str, ...]
 
 
-def roll_back(
-    books: Books, domain: str, restage: Restage, *, to: Stage | None, actor: str, reason: str
+def roll_back(  # noqa: PLR0913 - each is a word of the command
+    books: Books,
+    domain: str,
+    restage: Restage,
+    *,
+    to: Stage | None,
+    actor: str,
+    reason: str,
+    owners: Owners | None = None,
+    evidence: tuple[Evidence, ...] = (),
+    wait_s: float = _WAIT_S,
 ) -> RolledBack:
     """Take a domain one step back, or to the stage that is named.
 
     The applied file is written before everything else. The ledger comes after it, and a
-    ledger that cannot be written is a warning: shoppers come first.
+    ledger that cannot be written is a warning: shoppers come first. `evidence` is what
+    somebody saw who takes it back without a person's word; `wait_s` is how long others who
+    write may be waited for.
 
     Raises:
         NothingInForce, UnknownDomain: there is nothing to take back.
-        IllegalStep: `to` is further than the domain stands.
+        IllegalStep: `to` is further than the domain stands, or its writes would be refused.
         CannotRead, CannotWrite: the applied file itself is out of reach.
     """
-    with books.turn.take(wait_s=_WAIT_S) as is_ours:
+    with books.turn.take(wait_s=wait_s) as is_ours:
         warnings = [] if is_ours else ["an apply is at work and was not waited for"]
-        done = _swap(books, _Wish(domain, to, restage), warnings)
+        done = _swap(books, _Wish(domain, to, restage, owners or {}), warnings)
         written = None
         if done.is_change:
             entry = Entry(
@@ -65,7 +76,7 @@ def roll_back(
                 kind=RevisionKind.ROLLBACK,
                 reason=reason,
                 changes=(_change(domain, done),),
-                evidence=(),
+                evidence=evidence,
                 routing_yaml=done.text.decode("utf-8"),
                 found=done.seen.found,
             )
@@ -81,11 +92,23 @@ def roll_back(
     )
 
 
+def owners_or_note(read: Callable[[], Owners]) -> tuple[Owners, tuple[str, ...]]:
+    """Who owns what, or a note where nobody can say.
+
+    With the core's database the core is away, and legacy can at least be read.
+    """
+    try:
+        return read(), ()
+    except CannotRead as exc:
+        return {}, (f"{exc}; if the core owns it, its writes are refused",)
+
+
 @dataclass(frozen=True, slots=True)
 class _Wish:
     domain: str
     to: Stage | None
     restage: Restage
+    owners: Owners
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +132,10 @@ def _swap(books: Books, wish: _Wish, warnings: list[str]) -> _Done:
         seen = look(books.applied, books.ledger)
         table = _in_force(seen)
         text = seen.text or b""
-        before = position(_domain_of(table, wish.domain))
+        found = domain_of(table, wish.domain)
+        before = position(found)
         after = _target(wish.domain, before, wish.to)
+        _refuse_if_owned(wish.owners, found, after)
         if after != before:
             text = wish.restage(text, wish.domain, after.stage)
         if text == seen.on_disk:
@@ -133,16 +158,6 @@ def _in_force(seen: InForce) -> RoutingTable:
     )
 
 
-def _domain_of(table: RoutingTable, name: str) -> Domain:
-    for domain in table.domains:
-        if domain.name == name:
-            return domain
-    known = [domain.name for domain in table.domains]
-    meant = nearest(name, known)
-    hint = f"did you mean {meant}?" if meant else f"it has: {', '.join(known) or 'none'}"
-    raise UnknownDomain(f"the table in force has no domain {name}; {hint}")
-
-
 def _target(domain: str, before: Position, to: Stage | None) -> Position:
     after = Position(ROLLBACK[before.stage] if to is None else to)
     if direction(before, after) in (Direction.FORWARD, Direction.SKIP):
@@ -150,6 +165,13 @@ def _target(domain: str, before: Position, to: Stage | None) -> Position:
             f"{domain} is in stage {before}; {after} is a step forward, which banyan apply takes"
         )
     return after
+
+
+def _refuse_if_owned(owners: Owners, domain: Domain, after: Position) -> None:
+    """A table alone takes no data back: its writes would meet a closed gate."""
+    problem = contradiction(owners, domain, after)
+    if problem is not None:
+        raise IllegalStep(f"{domain.name} cannot be rolled back alone: {problem}")
 
 
 def _put(books: Books, text: bytes, instead_of: bytes | None, warnings: list[str]) -> None:

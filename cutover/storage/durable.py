@@ -10,14 +10,15 @@ from pathlib import Path
 _DRAFT = ".draft"
 
 
-def write_draft(beside: Path, content: bytes) -> Path:
+def write_draft(beside: Path, content: bytes, *, mode: int = 0o666) -> Path:
     """Write a complete, synced file in the folder of `beside`; its name names the writer.
 
-    Raises OSError; nothing is left behind then.
+    `mode` is what others may do with it, less what the process's mask takes away. Raises
+    OSError; nothing is left behind then.
     """
     draft = beside.parent / f".{beside.name}.{os.getpid()}.{secrets.token_hex(4)}{_DRAFT}"
     try:
-        with draft.open("xb") as file:
+        with open(draft, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())

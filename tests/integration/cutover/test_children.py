@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cutover.edge.children import ChildFailed, Children, PortTaken, Service, check_ports
-from tests.support.ports import free_port
+from loadtests.ports import free_port
 
 pytestmark = pytest.mark.integration
 

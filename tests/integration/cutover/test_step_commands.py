@@ -27,10 +27,10 @@ from cutover.cli import main
 from cutover.core.revision import chain_problems
 from cutover.service.in_force import look
 from cutover.storage.ledger import RevisionFiles
+from loadtests.ports import free_port
 from proxy.errors import RoutingFileError
 from proxy.storage.tables import load_routing
 from tests.fakes.cutover import books_in
-from tests.support.ports import free_port
 
 pytestmark = pytest.mark.integration
 
