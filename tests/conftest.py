@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import socket
 import uuid
 from collections.abc import Iterator
 
 import asyncpg
+import pymysql
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support.mariadb import shared_mariadb, tool
 from tests.support.nats import nats_server
 from tests.support.postgres import embedded_postgres
 
@@ -69,6 +72,32 @@ def postgres_url(postgres_port: int) -> Iterator[str]:
     asyncio.run(execute(f"CREATE DATABASE {name}"))
     yield f"postgresql+asyncpg://postgres@127.0.0.1:{postgres_port}/{name}"
     asyncio.run(execute(f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+@pytest.fixture(scope="session")
+def mariadb_port() -> int:
+    """Port of one MariaDB for the whole test session; skips where none is installed."""
+    try:
+        tool("mariadbd")
+    except RuntimeError as error:
+        pytest.skip(str(error))
+    return shared_mariadb().port
+
+
+@pytest.fixture
+def mariadb_url(mariadb_port: int) -> Iterator[str]:
+    """URL of a fresh, empty database; SQLAlchemy's drivers are named behind "mysql"."""
+    name = f"t_{uuid.uuid4().hex}"
+
+    def execute(statement: str) -> None:
+        with contextlib.closing(
+            pymysql.connect(host="127.0.0.1", port=mariadb_port, user="root")
+        ) as connection:
+            connection.cursor().execute(statement)
+
+    execute(f"CREATE DATABASE {name}")
+    yield f"mysql://root@127.0.0.1:{mariadb_port}/{name}"
+    execute(f"DROP DATABASE {name}")
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from loadtests.ports import free_port
 from tests.integration.proxy import harness
-from tests.support.ports import free_port
 from tests.support.processes import spawn_process
 
 DEADLINE_S = 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,10 +13,15 @@ from cutover.ports import DoorState
 from cutover.service.acknowledge import Timer
 from cutover.service.books import Books
 from cutover.service.gathering import OpenEvidence
+from cutover.service.hands import Hands, Pens
 from cutover.storage.applied import AppliedFile
+from cutover.storage.graft import graft
 from cutover.storage.ledger import RevisionFiles
+from cutover.storage.restage import reshare, restage
 from cutover.storage.turn import FileTurn
-from shadow_compare.ports import EvidenceReader
+from shadow_compare.errors import EvidenceUnavailable
+from shadow_compare.ports import EvidenceReader, ProofStore
+from tests.fakes.evidence import FakeEvidence
 
 NOON = datetime(2027, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -76,4 +81,21 @@ def books_in(var: Path, *, now: Callable[[], datetime] = lambda: NOON) -> Books:
         ledger=RevisionFiles(var / "revisions"),
         turn=FileTurn(var / "cutover.lock", lambda: time.now_s, time.sleep),
         now=now,
+    )
+
+
+def hands_over(var: Path, evidence: EvidenceReader | None = None) -> Hands:
+    """Hands over real files in a folder, where no proxy listens and no rule was proven."""
+
+    def no_proof() -> AbstractAsyncContextManager[ProofStore]:
+        raise EvidenceUnavailable("there is none")
+
+    return Hands(
+        books=books_in(var),
+        pens=Pens(restage, reshare, graft),
+        open_evidence=Opening(evidence or FakeEvidence()).how(),
+        open_proof=no_proof,
+        owners=dict,
+        door=FakeDoor(),
+        timer=FakeTime().timer(),
     )

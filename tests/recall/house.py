@@ -16,10 +16,10 @@ from cutover.demo.houses import demo_house_of
 from cutover.demo.stage import Stage
 from cutover.edge.children import Service
 from cutover.settings import load_settings
+from loadtests.ports import free_port
 from proxy.storage.tables import load_routing
 from shadow_compare.app import open_evidence
 from shadow_compare.core.evidence import DomainEvidence, MismatchGroup
-from tests.support.ports import free_port
 
 DOMAINS = ("catalog", "price", "stock")
 PRODUCTS = 201

@@ -15,7 +15,7 @@ from typing import Any
 
 import requests
 
-from tests.support.ports import free_port
+from loadtests.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 
 KEY, WEBHOOK_SECRET = "sk_test_loopback", "whsec_loopback"

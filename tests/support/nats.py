@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.support.ports import free_port
+from loadtests.ports import free_port
 from tests.support.system_tools import TOOLS
 
 

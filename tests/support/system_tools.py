@@ -34,7 +34,18 @@ class Tool:
 TOOLS = (
     Tool("chromium", "chromium", "the browser tests (tests/e2e)"),
     Tool("nats-server", "nats-server", "the bus (tests/contract, tests/integration)"),
+    # The packages with the binaries alone: they bring no service that would be started.
+    Tool("mariadbd", "mariadb-server-core", "change capture from MariaDB (tests/integration)"),
+    Tool("mariadb-install-db", "mariadb-server-core", "change capture from MariaDB"),
+    Tool("my_print_defaults", "mariadb-client-core", "change capture from MariaDB"),
     Tool("promtool", "prometheus", "the checks of the Prometheus rules (tests/unit/deploy)"),
+    Tool("prometheus", "prometheus", "the delivery of alerts (tests/integration/deploy)"),
+    Tool(
+        "prometheus-alertmanager",
+        "prometheus-alertmanager",
+        "the delivery of alerts (tests/integration/deploy)",
+    ),
+    Tool("amtool", "prometheus-alertmanager", "the checks of Alertmanager's configuration"),
 )
 BENCH_TOOLS = (
     Tool("wrk", "wrk", "make bench"),
@@ -49,9 +60,14 @@ CONFORMANCE_TOOLS = (
 )
 
 
+def find(command: str) -> str | None:
+    """Where a command is; /usr/sbin holds servers and is not on everybody's PATH."""
+    return shutil.which(command) or shutil.which(command, path="/usr/sbin:/usr/local/sbin")
+
+
 def missing(tools: tuple[Tool, ...]) -> list[Tool]:
-    """Those of `tools` whose command is not on PATH."""
-    return [tool for tool in tools if shutil.which(tool.command) is None]
+    """Those of `tools` whose command is not there."""
+    return [tool for tool in tools if find(tool.command) is None]
 
 
 def install(tools: list[Tool]) -> None:
