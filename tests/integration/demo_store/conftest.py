@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.ports import free_port
+from loadtests.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
 
 RUN = (sys.executable, "-m", "legacy_adapters.oscar.demo_store.run")
