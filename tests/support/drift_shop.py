@@ -18,8 +18,8 @@ from typing import Any
 
 from legacy_adapters.oscar.mapping.records import SYSTEM
 from new_core.domain.identity import core_id
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.support.commands import Ended, run_banyan
+from tests.support.databases import fresh_database
 from tests.support.drift_stores import Database
 from tests.support.processes import spawn_process
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import http.client
 import json
 import os
 import subprocess
 import sys
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import asyncpg
 
 from loadtests.ports import free_port
 from tests.support.processes import spawn_process, wait_for_http
@@ -143,23 +139,6 @@ def run_backfill(shop_url: str, database: str, *options: str) -> Outcome:
         timeout=300,
     )
     return Outcome(done.returncode, done.stdout, done.stderr)
-
-
-@contextlib.contextmanager
-def fresh_database(postgres_port: int) -> Iterator[str]:
-    """The URL of an empty database of the embedded PostgreSQL; dropped at the end."""
-    name = f"t_{uuid.uuid4().hex}"
-    asyncio.run(_administer(postgres_port, f"CREATE DATABASE {name}"))
-    yield f"postgresql://postgres@127.0.0.1:{postgres_port}/{name}"
-    asyncio.run(_administer(postgres_port, f"DROP DATABASE {name} WITH (FORCE)"))
-
-
-async def _administer(port: int, statement: str) -> None:
-    connection = await asyncpg.connect(f"postgresql://postgres@127.0.0.1:{port}/postgres")
-    try:
-        await connection.execute(statement)
-    finally:
-        await connection.close()
 
 
 def run(*command: str, **environment: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -16,7 +15,7 @@ from legacy_adapters.mapping.rows import Table
 from legacy_adapters.mapping.versions import NOBODY, Side
 from legacy_adapters.ports.fences import FenceRow
 from legacy_adapters.storage.fences_gate import SqlFences
-from tests.contract.legacy_adapters.shops import fresh_database
+from tests.support.databases import database_of
 from tests.support.fenced_shop import DOMAINS, GROUP, PAGE, SALE, TABLES, VISIT, Shop, fences_of
 
 pytestmark = pytest.mark.contract
@@ -26,15 +25,7 @@ pytestmark = pytest.mark.contract
 def shop(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Shop]:
-    with contextlib.ExitStack() as stack:
-        if request.param == "sqlite":
-            path = tmp_path_factory.mktemp("shop") / "shop.sqlite3"
-            path.touch()
-            url = f"sqlite:///{path}"
-        elif request.param == "postgresql":
-            url = stack.enter_context(fresh_database(request.getfixturevalue("postgres_port")))
-        else:
-            url = request.getfixturevalue("mariadb_url")
+    with database_of(request, tmp_path_factory) as url:
         found = Shop(url)
         found.make()
         yield found

@@ -15,12 +15,12 @@ from tests.contract.legacy_adapters.shops import (
     Answer,
     Server,
     Shop,
-    fresh_database,
     prepare_shop,
     run_backfill,
     serve_core,
     serve_shop,
 )
+from tests.support.databases import fresh_database
 
 pytestmark = [pytest.mark.contract, pytest.mark.timeout(300)]
 

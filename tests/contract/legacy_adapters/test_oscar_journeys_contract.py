@@ -20,13 +20,13 @@ from tests.contract.legacy_adapters.shopping import Client, Step
 from tests.contract.legacy_adapters.shops import (
     Server,
     Shop,
-    fresh_database,
     prepare_shop,
     run_backfill,
     serve_core,
     serve_shop,
 )
 from tests.support.comparing import NOW_S
+from tests.support.databases import fresh_database
 
 pytestmark = [pytest.mark.contract, pytest.mark.timeout(300)]
 

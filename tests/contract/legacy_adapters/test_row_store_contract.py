@@ -18,7 +18,7 @@ from legacy_adapters.mapping.rows import Broken, Cell, Column, ColumnKind, Row, 
 from legacy_adapters.mapping.versions import Side, Version
 from legacy_adapters.ports.fences import RowStore
 from legacy_adapters.storage.rows_store import SqlRowStore, open_rows
-from tests.contract.legacy_adapters.shops import fresh_database
+from tests.support.databases import database_of
 from tests.support.fenced_shop import DOMAINS, SALE, Shop, fences_of
 
 pytestmark = pytest.mark.contract
@@ -93,15 +93,7 @@ def _tables(shop: Shop) -> Iterator[str]:
 def shop(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Shop]:
-    with contextlib.ExitStack() as stack:
-        if request.param == "sqlite":
-            path = tmp_path_factory.mktemp("shop") / "shop.sqlite3"
-            path.touch()
-            url = f"sqlite:///{path}"
-        elif request.param == "postgresql":
-            url = stack.enter_context(fresh_database(request.getfixturevalue("postgres_port")))
-        else:
-            url = request.getfixturevalue("mariadb_url")
+    with database_of(request, tmp_path_factory) as url:
         found = Shop(url)
         found.make()
         found.run(*_tables(found))

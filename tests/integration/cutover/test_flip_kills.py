@@ -36,9 +36,9 @@ from legacy_adapters.storage.flips_probing import SqlApplied, SqlCounters
 from legacy_adapters.storage.opening import open_engine
 from legacy_adapters.storage.tables import marks
 from new_core.storage import make_engine, upgrade
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.fakes.flip_world import DOMAIN, ROUTES, ToyRouters, ToyVerifier
 from tests.fakes.flips import AT
+from tests.support.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

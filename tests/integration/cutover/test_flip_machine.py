@@ -45,10 +45,10 @@ from legacy_adapters.storage.fences_open import open_fences
 from legacy_adapters.storage.flips import SqlFlips, make_flip_engine
 from legacy_adapters.storage.flips_probing import SqlApplied, SqlCounters
 from legacy_adapters.storage.opening import open_engine
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.fakes.flip_world import ToyRouters, ToyVerifier
 from tests.fakes.flips import AT
 from tests.fakes.toy_kinds import Doc
+from tests.support.databases import fresh_database
 from tests.support.flip_crew import Coordinator, Park
 from tests.support.toy_sync import Running, opened, prepare
 

@@ -16,7 +16,7 @@ from legacy_adapters.oscar.storage.core_stock import SqlStockRecords
 from new_core.domain.catalog import Option, Product, ProductType, Status, Structure, Variant
 from new_core.domain.stock import Warehouse
 from new_core.storage import SqlDatabase, make_engine, make_reader, upgrade
-from tests.contract.legacy_adapters.shops import fresh_database
+from tests.support.databases import database_of
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 BORN = datetime(2024, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
@@ -24,11 +24,7 @@ BORN = datetime(2024, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
 
 def core_url(request: pytest.FixtureRequest, factory: pytest.TempPathFactory) -> Iterator[str]:
     """URL of an empty database of the fixture's kind."""
-    with contextlib.ExitStack() as stack:
-        found = f"sqlite:///{factory.mktemp('core')}/core.sqlite3"
-        if request.param == "postgresql":
-            port = request.getfixturevalue("postgres_port")
-            found = stack.enter_context(fresh_database(port))
+    with database_of(request, factory) as found:
         yield found
 
 

@@ -24,11 +24,11 @@ from new_core.settings import CoreSettings
 from tests.contract.legacy_adapters.shops import (
     COMMAND,
     Shop,
-    fresh_database,
     prepare_shop,
     run_backfill,
     serve_core,
 )
+from tests.support.databases import fresh_database
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

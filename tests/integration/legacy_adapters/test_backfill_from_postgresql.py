@@ -15,10 +15,10 @@ from legacy_adapters.oscar.mapping.columns import COLUMNS
 from legacy_adapters.oscar.surroundings import TABLES
 from tests.contract.legacy_adapters.shops import (
     Shop,
-    fresh_database,
     prepare_shop,
     run_backfill,
 )
+from tests.support.databases import fresh_database
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncIterator, Iterator
 from uuid import UUID
 
@@ -18,7 +17,7 @@ from legacy_adapters.storage.core_store import SqlCoreStore
 from legacy_adapters.storage.fences_open import open_fences
 from new_core.errors import InvalidValue, WriteFenced
 from new_core.storage import SqlDatabase, connection_of, make_engine, make_reader, upgrade
-from tests.contract.legacy_adapters.shops import fresh_database
+from tests.support.databases import database_of
 
 pytestmark = pytest.mark.integration
 
@@ -28,11 +27,7 @@ STALE = Table("search_stale", ("product_id",), {})
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with contextlib.ExitStack() as stack:
-        found = f"sqlite:///{tmp_path_factory.mktemp('core')}/core.sqlite3"
-        if request.param == "postgresql":
-            port = request.getfixturevalue("postgres_port")
-            found = stack.enter_context(fresh_database(port))
+    with database_of(request, tmp_path_factory) as found:
         yield found
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +10,7 @@ import pytest
 from legacy_adapters.storage import upgrade_sync
 from legacy_adapters.storage.cowrites import SqlCowrites, note_cowrites
 from new_core.storage import SqlDatabase, connection_of, make_engine, make_reader
-from tests.contract.legacy_adapters.shops import fresh_database
+from tests.support.databases import database_of
 
 pytestmark = pytest.mark.integration
 
@@ -20,10 +19,7 @@ SALE, PERSON = frozenset({"orders"}), frozenset({"customers"})
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with contextlib.ExitStack() as stack:
-        found = f"sqlite:///{tmp_path_factory.mktemp('core')}/core.sqlite3"
-        if request.param == "postgresql":
-            found = stack.enter_context(fresh_database(request.getfixturevalue("postgres_port")))
+    with database_of(request, tmp_path_factory) as found:
         yield found
 
 

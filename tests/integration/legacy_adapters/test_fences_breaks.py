@@ -18,7 +18,7 @@ from legacy_adapters.ports.fences import FenceRow
 from legacy_adapters.storage.fences_postgresql import _LOCKS, _limits
 from legacy_adapters.storage.fences_rules import lock_key
 from legacy_adapters.storage.opening import open_engine
-from tests.contract.legacy_adapters.shops import fresh_database
+from tests.support.databases import fresh_database
 from tests.support.fenced_shop import DOMAINS, PAGE, SALE, Shop, fences_of
 from tests.support.mariadb import mariadb_server
 

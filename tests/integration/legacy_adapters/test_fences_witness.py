@@ -18,7 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from legacy_adapters.mapping.versions import NOBODY, Side
 from legacy_adapters.storage.fences_gate import SqlFences
-from tests.contract.legacy_adapters.shops import fresh_database
+from tests.support.databases import database_of
 from tests.support.fenced_shop import DOMAINS, Shop, fences_of
 
 pytestmark = [
@@ -168,15 +168,7 @@ def _of_mariadb(shop: Shop, since: str) -> list[str | None]:
 def shop(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Shop]:
-    with contextlib.ExitStack() as stack:
-        if request.param == "sqlite":
-            path = tmp_path_factory.mktemp("shop") / "shop.sqlite3"
-            path.touch()
-            url = f"sqlite:///{path}"
-        elif request.param == "postgresql":
-            url = stack.enter_context(fresh_database(request.getfixturevalue("postgres_port")))
-        else:
-            url = request.getfixturevalue("mariadb_url")
+    with database_of(request, tmp_path_factory) as url:
         found = Shop(url)
         found.make()
         yield found

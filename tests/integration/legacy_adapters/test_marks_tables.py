@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -15,18 +14,14 @@ from legacy_adapters.mapping.marks import MARKS
 from legacy_adapters.storage.migrate import CHAIN, VERSION_TABLE
 from legacy_adapters.storage.tables import marks, metadata
 from new_core.storage import downgrade, make_engine, upgrade
-from tests.contract.legacy_adapters.shops import fresh_database
+from tests.support.databases import database_of
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with contextlib.ExitStack() as stack:
-        found = f"sqlite:///{tmp_path_factory.mktemp('core')}/core.sqlite3"
-        if request.param == "postgresql":
-            port = request.getfixturevalue("postgres_port")
-            found = stack.enter_context(fresh_database(port))
+    with database_of(request, tmp_path_factory) as found:
         yield found
 
 

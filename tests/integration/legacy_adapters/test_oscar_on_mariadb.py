@@ -22,8 +22,8 @@ from legacy_adapters.oscar.kinds import KINDS
 from legacy_adapters.ports.capture import ChangeSource, Transaction
 from loadtests.ports import free_port
 from tests.contract.legacy_adapters.capture_labs import metadata_for
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.integration.demo_store.shop_client import ShopClient
+from tests.support.databases import fresh_database
 from tests.support.processes import spawn_process, wait_for_http
 from tests.support.reflected import reflected
 

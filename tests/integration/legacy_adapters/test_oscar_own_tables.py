@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -19,7 +18,7 @@ from legacy_adapters.oscar.storage import CHAIN, Session, SqlNumbers, SqlSession
 from legacy_adapters.oscar.storage.migrate import VERSION_TABLE
 from legacy_adapters.oscar.storage.tables import metadata
 from new_core.storage import SqlDatabase, downgrade, make_engine, make_reader, upgrade
-from tests.contract.legacy_adapters.shops import fresh_database
+from tests.support.databases import database_of
 
 pytestmark = pytest.mark.integration
 
@@ -28,11 +27,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with contextlib.ExitStack() as stack:
-        found = f"sqlite:///{tmp_path_factory.mktemp('core')}/core.sqlite3"
-        if request.param == "postgresql":
-            port = request.getfixturevalue("postgres_port")
-            found = stack.enter_context(fresh_database(port))
+    with database_of(request, tmp_path_factory) as found:
         yield found
 
 

@@ -17,7 +17,6 @@ from tests.contract.legacy_adapters.shopping import PASSWORD, Client, Step
 from tests.contract.legacy_adapters.shops import (
     Server,
     Shop,
-    fresh_database,
     prepare_shop,
     run_backfill,
     serve_core,
@@ -26,6 +25,7 @@ from tests.contract.legacy_adapters.shops import (
 from tests.integration.proxy.harness import Client as Wire
 from tests.integration.proxy.harness import proxy
 from tests.integration.shadow_compare.test_writes_between_processes import PATIENT, comparing
+from tests.support.databases import fresh_database
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(300)]
 

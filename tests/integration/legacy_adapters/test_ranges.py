@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +10,7 @@ from legacy_adapters.errors import SourceUnfit
 from legacy_adapters.mapping.number_ranges import FIRST_FREE, FIRST_OWN
 from legacy_adapters.mapping.rows import Column, ColumnKind, Table
 from legacy_adapters.storage.ranges import ranges, reserve_ranges
-from tests.contract.legacy_adapters.shops import fresh_database
+from tests.support.databases import database_of
 from tests.support.fenced_shop import Shop
 
 pytestmark = pytest.mark.integration
@@ -31,15 +30,7 @@ _KEYS = {
 def shop(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Shop]:
-    with contextlib.ExitStack() as stack:
-        if request.param == "sqlite":
-            path = tmp_path_factory.mktemp("shop") / "shop.sqlite3"
-            path.touch()
-            url = f"sqlite:///{path}"
-        elif request.param == "postgresql":
-            url = stack.enter_context(fresh_database(request.getfixturevalue("postgres_port")))
-        else:
-            url = request.getfixturevalue("mariadb_url")
+    with database_of(request, tmp_path_factory) as url:
         found = Shop(url)
         sale = found.quoted("Sale")
         found.run(

@@ -18,8 +18,8 @@ import sqlalchemy as sa
 from legacy_adapters.app.sync_work import install, standings
 from legacy_adapters.app.syncing import FORWARD, REVERSE, Sync
 from legacy_adapters.mapping.versions import Side
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.fakes.toy_kinds import Doc, Part
+from tests.support.databases import fresh_database
 from tests.support.toy_sync import Running, opened, prepare
 from tests.support.toy_world import group
 

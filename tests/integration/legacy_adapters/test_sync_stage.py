@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import random
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -21,7 +20,6 @@ from legacy_adapters.storage.stage_rows import StageRows
 from legacy_adapters.storage.stage_taking import Taken, Taking
 from legacy_adapters.storage.streams_sessions import Sessions
 from new_core.storage import make_engine
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.fakes.toy_shop import (
     ADDRESS,
     BILLING,
@@ -33,6 +31,7 @@ from tests.fakes.toy_shop import (
     ORDER,
     TABLES,
 )
+from tests.support.databases import database_of
 
 pytestmark = pytest.mark.integration
 
@@ -43,11 +42,7 @@ Rows = Mapping[tuple[str, int], Row]
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with contextlib.ExitStack() as stack:
-        found = f"sqlite:///{tmp_path_factory.mktemp('core')}/core.sqlite3"
-        if request.param == "postgresql":
-            port = request.getfixturevalue("postgres_port")
-            found = stack.enter_context(fresh_database(port))
+    with database_of(request, tmp_path_factory) as found:
         yield found
 
 

@@ -16,8 +16,8 @@ from legacy_adapters.mapping.versions import Version
 from legacy_adapters.storage import upgrade_sync
 from legacy_adapters.storage.stage import SqlStage
 from new_core.storage import make_engine
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.fakes.toy_shop import HOMES, OF_KIND, ORDER
+from tests.support.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

@@ -19,11 +19,11 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 from tests.contract.legacy_adapters.shops import (
     Answer,
     Server,
-    fresh_database,
     prepare_shop,
     run_backfill,
     serve_core,
 )
+from tests.support.databases import fresh_database
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]
 

@@ -10,10 +10,10 @@ from uuid import UUID
 
 import pytest
 
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.support.asgi import Answered
 from tests.support.cart_client import Door, Shopper, carts_core
 from tests.support.cart_shop import ON_HAND, rows_of, sku, stock_shop, variant_id
+from tests.support.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

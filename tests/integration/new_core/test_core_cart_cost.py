@@ -10,9 +10,9 @@ from contextvars import ContextVar
 import pytest
 import sqlalchemy as sa
 
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.support.cart_client import Door, Shopper, carts_core
 from tests.support.cart_shop import sku, stock_shop
+from tests.support.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

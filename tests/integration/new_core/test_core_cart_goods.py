@@ -18,9 +18,9 @@ from new_core.service.doing import Doing
 from new_core.storage import SqlDatabase, make_engine, make_reader
 from new_core.storage.ids import new_id
 from new_core.storage.tables import metadata
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.support.cart_client import Door, Shopper, carts_core
 from tests.support.cart_shop import THEN, product_id, sku, stock_shop, variant_id
+from tests.support.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

@@ -14,8 +14,8 @@ import aiohttp
 import pytest
 
 from loadtests.ports import free_port
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.support.cart_shop import rows_of, sku, stock_shop
+from tests.support.databases import fresh_database
 from tests.support.processes import spawn_process, wait_for_http
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(180)]

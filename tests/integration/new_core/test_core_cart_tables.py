@@ -19,8 +19,8 @@ from new_core.errors import InvalidValue
 from new_core.ports.carts import CartQuery
 from new_core.storage import SqlDatabase, make_engine, make_reader
 from new_core.storage.ids import new_id
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.support.cart_shop import THEN, sku, stock_shop, variant_id
+from tests.support.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from loadtests.ports import free_port
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.integration.proxy.harness import eventually
+from tests.support.databases import fresh_database
 from tests.support.little_shop import ON_HAND, count, fill, on_hand
 from tests.support.processes import spawn_process, wait_for_http
 

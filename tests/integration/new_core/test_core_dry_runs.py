@@ -23,8 +23,8 @@ from new_core.service.effects import effects_off
 from new_core.settings import CoreSettings
 from new_core.storage import engine as engines
 from new_core.storage.engine import database_url
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.support.asgi import Answered, send_to
+from tests.support.databases import fresh_database
 from tests.support.little_shop import LEVEL, STOCK, THEN, fill, on_hand
 
 pytestmark = pytest.mark.integration

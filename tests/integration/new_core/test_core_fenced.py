@@ -21,7 +21,8 @@ from legacy_adapters.mapping.versions import Side
 from legacy_adapters.storage.fences_open import open_fences
 from new_core.errors import WriteFenced
 from new_core.storage import SqlDatabase, connection_of, make_engine, make_reader
-from tests.contract.legacy_adapters.shops import Server, fresh_database, serve_core
+from tests.contract.legacy_adapters.shops import Server, serve_core
+from tests.support.databases import fresh_database
 from tests.support.little_shop import STOCK, fill, on_hand
 
 pytestmark = pytest.mark.integration

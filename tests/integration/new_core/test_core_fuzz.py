@@ -12,11 +12,11 @@ import pytest
 
 from tests.contract.legacy_adapters.shops import (
     Server,
-    fresh_database,
     prepare_shop,
     run_backfill,
     serve_core,
 )
+from tests.support.databases import fresh_database
 
 pytestmark = [pytest.mark.integration, pytest.mark.soak, pytest.mark.timeout(400)]
 

@@ -11,9 +11,9 @@ import pytest
 
 from new_core.domain.pricing import Price
 from new_core.storage import SqlDatabase, make_engine, make_reader
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.support.cart_client import Door, Shopper, carts_core
 from tests.support.cart_shop import PRICE_LIST, THEN, price_id, sku, stock_shop, variant_id
+from tests.support.databases import fresh_database
 
 pytestmark = pytest.mark.integration
 

@@ -37,7 +37,7 @@ from new_core.service.stocking import Move, count_stock, move_stock, set_policy,
 from new_core.storage import SqlDatabase
 from new_core.storage import tables as t
 from new_core.storage.ids import new_id
-from tests.contract.legacy_adapters.shops import fresh_database
+from tests.support.databases import fresh_database
 from tests.support.stockroom import (
     BOOKS_OFF,
     THEN,

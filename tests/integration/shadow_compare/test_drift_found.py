@@ -10,8 +10,8 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.contract.legacy_adapters.shops import fresh_database
 from tests.integration.demo_store.conftest import prepare
+from tests.support.databases import fresh_database
 from tests.support.drift_proof import Proof, prove
 from tests.support.drift_seeds import LEGACY_OWNS, Seed
 from tests.support.drift_shop import core_place, open_drift_shop
