@@ -18,7 +18,8 @@ from tests.support.mariadb import shared_mariadb, tool
 from tests.support.nats import nats_server
 from tests.support.postgres import embedded_postgres
 
-settings.register_profile("dev", max_examples=60, deadline=None)
+# A desk looks quickly and anew each time, CI long and at the same.
+settings.register_profile("dev", max_examples=30, deadline=None)
 settings.register_profile(
     "ci",
     max_examples=150,

@@ -279,6 +279,6 @@ def _let_through(step: Revision, before: Position, after: Position) -> None:
 
 
 Year.TestCase.settings = settings(
-    max_examples=20, stateful_step_count=30, deadline=None, phases=PHASES
+    max_examples=settings().max_examples // 6, stateful_step_count=30, phases=PHASES
 )
 TestYear = Year.TestCase

@@ -71,7 +71,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=1_500)
+@settings(max_examples=10 * settings().max_examples)
 @given(body=SOUP)
 @example(body=b'"first}name":1')
 @example(body=b'{"a": ":email":1}')
@@ -128,7 +128,7 @@ def test_a_backslash_at_the_end_of_a_value_is_no_reason_for_suspicion() -> None:
     assert PlainText(NAMES.is_suspect_key).is_plain(body)
 
 
-@settings(max_examples=1_000)
+@settings(max_examples=7 * settings().max_examples)
 @given(body=SOUP)
 @example(body=b"eyJaaaaaa-sk_live_12345678")
 @example(body=b"4111111111111111.4111111111111111")
