@@ -79,10 +79,11 @@ class Problem(BaseModel):
 
 
 class Position(BaseModel):
-    """A stage with its share, in basis points."""
+    """A stage with its share, in basis points, and whether its writes stay with legacy."""
 
     stage: Stage
     core_share_bp: int
+    writes_stay: bool
 
 
 class Revision(BaseModel):
@@ -124,6 +125,7 @@ class Domain(BaseModel):
     owner: str
     stage: Stage
     core_share_bp: int
+    writes_stay: bool
     routes: list[str]
 
 

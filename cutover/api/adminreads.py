@@ -187,5 +187,6 @@ def _domain_value(domain: Domain) -> dict[str, Any]:
         "name": domain.name,
         "owner": domain.owner,
         **(position_value(position(domain)) or {}),
+        "writes_stay": domain.writes_stay,
         "routes": [route.name for route in domain.routes],
     }

@@ -21,6 +21,7 @@ from cutover.api.judgement import (
     parity_line,
 )
 from cutover.api.readings import DomainReading, Facts, Reading
+from cutover.core.stages import READS_ALONE, position
 from cutover.core.strata import worst_asked
 from proxy.routing import BASIS_POINTS, Domain, Stage
 from shadow_compare.core.evidence import DomainEvidence, Latency, MismatchGroup, TrendPoint
@@ -188,9 +189,10 @@ def track(domain: Domain) -> tuple[Step, ...]:
 
 
 def _stage_words(domain: Domain) -> str:
+    reads = READS_ALONE if position(domain).writes_stay else ""
     if domain.stage is Stage.CANARY:
-        return f"canary {share_of_bp(domain.core_share_bp)}"
-    return domain.stage.value
+        return f"canary {share_of_bp(domain.core_share_bp)}{reads}"
+    return f"{domain.stage.value}{reads}"
 
 
 def _split(domain: Domain, facts: Facts) -> str:
@@ -205,6 +207,8 @@ def _split(domain: Domain, facts: Facts) -> str:
     }[domain.stage]
     if domain.stage is Stage.CANARY and domain.pilots:
         sentence = sentence[:-1] + "; pilots get the new core."
+    if position(domain).writes_stay:
+        sentence += " Writes go to legacy."
     proxy = facts.proxy.value
     answered = (
         {s: proxy.answered.get((domain.name, s), 0) for s in ("legacy", "core")} if proxy else {}

@@ -13,7 +13,7 @@ from cutover.api.met import Met, met_of
 from cutover.api.readings import CourseLine, Facts, History, Reading
 from cutover.core.delivery import moves_of
 from cutover.core.revision import Told
-from cutover.core.stages import ROLLBACK, Direction, Position, position
+from cutover.core.stages import READS_ALONE, ROLLBACK, Direction, Position, position
 from proxy.routing import Domain, Stage
 
 #: Further back the ledger's own page is better.
@@ -145,7 +145,8 @@ def _leg(one: Told, at: Position, light: Light, word: str, stood: str) -> Leg:
 
 def _words(at: Position) -> str:
     share = share_of_bp(at.core_share_bp)
-    return f"{at.stage.value} {share}" if at.stage is Stage.CANARY else at.stage.value
+    words = f"{at.stage.value} {share}" if at.stage is Stage.CANARY else at.stage.value
+    return f"{words}{READS_ALONE}" if at.writes_stay else words
 
 
 def _coming(domain: Domain, waits: tuple[str, ...]) -> tuple[Leg, ...]:

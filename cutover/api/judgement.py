@@ -178,6 +178,8 @@ def next_step(domain: Domain, gate: GateLine) -> str:
         Stage.CANARY: f"Advance to {next_steps(position(domain))}",
         Stage.CORE: "Retire the legacy slice",
     }[domain.stage]
+    if domain.stage is Stage.CORE and domain.writes_stay:
+        step = f"Advance to {next_steps(position(domain))}"
     is_free = domain.stage is Stage.LEGACY or domain.ungated
     if is_free or gate.light is Light.PASS:
         return f"{step}: may go ahead."

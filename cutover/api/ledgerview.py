@@ -13,7 +13,7 @@ from cutover.api.judgement import Light
 from cutover.api.readings import History, Reading
 from cutover.core.delivery import read_move
 from cutover.core.revision import Evidence, Revision, RevisionKind, Told
-from cutover.core.stages import Position
+from cutover.core.stages import Position, position
 from proxy.routing import Domain
 
 PAGE = 50
@@ -283,24 +283,19 @@ def _met(revision: Revision, domains: Sequence[Domain]) -> tuple[str, ...]:
             continue
         said = f"{move.domain}: {meets(move.after)}"
         now = here.get(move.domain)
-        if now is not None and (now.stage, _share(now)) != (
-            move.after.stage, move.after.core_share_bp,
-        ):  # fmt: skip
-            said += f" By now it stands at {Position(now.stage, _share(now))}."
+        if now is not None and position(now) != move.after:
+            said += f" By now it stands at {position(now)}."
         found.append(said)
     return tuple(found)
 
 
-def _share(domain: Domain) -> int:
-    return domain.core_share_bp if domain.stage.value == "canary" else 0
-
-
 def meets(at: Position) -> str:
     """What shoppers meet at a place."""
-    return {
+    told = {
         "legacy": "legacy answers every shopper; the new core is not asked.",
         "shadow": "legacy answers every shopper; the new core is only compared.",
         "canary": f"the new core answers {at.core_share_bp / 100:g} % of shoppers.",
         "core": "the new core answers every shopper; legacy is only compared.",
         "retired": "the new core answers every shopper; legacy is retired.",
     }[at.stage.value]
+    return f"{told[:-1]}; writes go to legacy." if at.writes_stay else told

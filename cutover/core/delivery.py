@@ -13,12 +13,13 @@ from datetime import datetime
 from statistics import median
 
 from cutover.core.revision import RevisionKind, Told
-from cutover.core.stages import Direction, Position, direction
+from cutover.core.stages import READS_ALONE, Direction, Position, direction
 from proxy.routing import Stage
 
 PPM = 1_000_000
 WEEK_S = 7 * 86_400.0
-_PLACE = r"(legacy|shadow|canary (?:\d{1,3}(?:\.\d{1,2})?) %|core|retired)"
+_SHARE = r"canary (?:\d{1,3}(?:\.\d{1,2})?) %"
+_PLACE = rf"(legacy|shadow|(?:{_SHARE}|core)(?:{READS_ALONE})?|retired)"
 _MOVE = re.compile(
     rf"([a-z][a-z0-9_-]{{0,62}}): (?:{_PLACE} -> {_PLACE}(?:, by a flip)?|new, in stage {_PLACE}"
     rf"|removed from stage {_PLACE}; .*|stays in stage {_PLACE}(?:; .*)?)",
@@ -159,9 +160,10 @@ def read_move(sentence: str) -> Move | None:
 def _position(words: str | None) -> Position | None:
     if words is None:
         return None
-    stage, _, share = words.partition(" ")
+    place = words.removesuffix(READS_ALONE)
+    stage, _, share = place.partition(" ")
     share_bp = round(float(share.removesuffix(" %")) * 100) if share else 0
-    return Position(Stage(stage), share_bp)
+    return Position(Stage(stage), share_bp, writes_stay=place != words)
 
 
 def steps_taken(revisions: Iterable[Told]) -> tuple[Step, ...]:

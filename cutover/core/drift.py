@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from cutover.core.revision import Revision, RevisionKind
-from cutover.core.stages import Direction, Position, direction, position
+from cutover.core.stages import READS_ALONE, Direction, Position, direction, position
 from cutover.core.undo import is_undo
 from proxy.routing import RoutingTable
 
-_AT = r"legacy|shadow|canary [0-9.]+ %|core|retired"
+_AT = rf"legacy|shadow|canary [0-9.]+ %(?:{READS_ALONE})?|core(?:{READS_ALONE})?|retired"
 _STEP = re.compile(rf"({_AT}) -> ({_AT})(, by a flip)?")
 
 

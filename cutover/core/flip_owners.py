@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from cutover.core.plan import DomainChange, Plan
-from cutover.core.stages import Position
+from cutover.core.stages import SERVING, Position
 from legacy_adapters.mapping.versions import Side
 from proxy.routing import Domain, RoutingTable, Stage
-
-_READS = frozenset(("GET", "HEAD", "OPTIONS", "TRACE"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +31,7 @@ Owners = Mapping[str, Ownership]
 
 def writes(domain: Domain) -> bool:
     """Whether a routing domain takes requests that change something."""
-    return any(not set(route.methods) <= _READS for route in domain.routes)
+    return any(route.is_write(method) for route in domain.routes for method in route.methods)
 
 
 def contradiction(owners: Owners, domain: Domain, at: Position) -> str | None:
@@ -44,20 +42,32 @@ def contradiction(owners: Owners, domain: Domain, at: Position) -> str | None:
     found = owners.get(domain.name)
     if found is None or not writes(domain):
         return None
-    flip = f"banyan flip {found.data} --to"
     if found.is_flipping:
         return f"a flip of {found.data} is not over; banyan flip --resume ends it"
-    to_core = at.stage in (Stage.CORE, Stage.RETIRED)
-    if found.owner is Side.LEGACY and to_core:
-        return f"the legacy owns {found.data}, so writes to the core are refused; {flip} core"
-    if at.stage is Stage.CANARY:
+    taken = _takers(domain, at)
+    return None if taken <= {found.owner} else _refused(found, domain, taken)
+
+
+def _takers(domain: Domain, at: Position) -> frozenset[Side]:
+    """The stores that a domain's writes go to where it stands."""
+    if at.stage not in SERVING or domain.writes_stay:
+        return frozenset((Side.LEGACY,))
+    return frozenset(Side if at.stage is Stage.CANARY else (Side.CORE,))
+
+
+def _refused(found: Ownership, domain: Domain, taken: frozenset[Side]) -> str:
+    flip = f"banyan flip {found.data} --to {found.owner.other}"
+    alone = ", or writes_to: legacy lets reads go alone" if found.owner is Side.LEGACY else ""
+    if len(taken) > 1:
         return (
             f"the {found.owner} alone may write {found.data}, so a share of its writers would be"
-            f" refused; {flip} {found.owner.other} moves all of them at once"
+            f" refused; {flip} moves all of them at once{alone}"
         )
-    if found.owner is Side.CORE and not to_core:
-        return f"the core owns {found.data}, so writes to legacy are refused; {flip} legacy"
-    return None
+    (there,) = taken
+    if there is Side.LEGACY and domain.writes_stay:
+        flip = f"take writes_to out, or {flip}"
+    owner = f"the {found.owner} owns {found.data}"
+    return f"{owner}, so writes to {'the core' if alone else 'legacy'} are refused; {flip}{alone}"
 
 
 def with_owners(plan: Plan, desired: RoutingTable, owners: Owners) -> Plan:

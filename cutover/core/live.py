@@ -7,13 +7,13 @@ what is shown: shares are judged by bounds that hold at all moments together
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
 
 from cutover.core.gate import percent
 from cutover.core.strata import Verdict
-from proxy.routing import PPM, RollbackRule, Side
+from proxy.routing import PPM, Domain, RollbackRule, Side
 from proxy.routing.values import spelled
 from shadow_compare.core.anytime import anytime_bounds_ppm
 
@@ -24,6 +24,36 @@ CONFIDENCE_BP = 9_990
 _GOOD_WEIGHT = 20.0
 #: Slow is what takes longer than this share of legacy's answers.
 USUAL_PPM = 990_000
+
+
+@dataclass(frozen=True, slots=True)
+class WritesApart:
+    """Routes of a domain whose writes stay with legacy, by name. Only what may be answered by
+    both sides can be held against each other.
+
+    Attributes:
+        always: every request of theirs is a write.
+        partly: some are, by their method.
+    """
+
+    always: frozenset[str]
+    partly: frozenset[str]
+
+
+def writes_apart(domains: Iterable[Domain]) -> Mapping[str, WritesApart]:
+    """By domain, of those whose writes stay."""
+    found = {}
+    for domain in domains:
+        if domain.writes_stay:
+            writes = {
+                route.name: [route.is_write(method) for method in route.methods]
+                for route in domain.routes
+            }
+            found[domain.name] = WritesApart(
+                frozenset(name for name, are in writes.items() if all(are)),
+                frozenset(name for name, are in writes.items() if any(are) and not all(are)),
+            )
+    return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,33 +50,64 @@ ROLLBACK: Mapping[Stage, Stage] = {
 
 #: Here the core answers shoppers.
 SERVING = (Stage.CANARY, Stage.CORE, Stage.RETIRED)
+#: Ends the words for a place where writes stay.
+READS_ALONE = ", writes at legacy"
 
 
 @dataclass(frozen=True, slots=True)
 class Position:
-    """How far a domain has moved: its stage, and in canary the core's share."""
+    """How far a domain has moved: its stage, and in canary the core's share.
+
+    Attributes:
+        writes_stay: the core answers reads alone; its writes are legacy's.
+    """
 
     stage: Stage
     core_share_bp: int = 0
+    writes_stay: bool = False
 
     @override
     def __str__(self) -> str:
-        if self.stage is not Stage.CANARY:
-            return str(self.stage)
-        return f"canary {self.core_share_bp / 100:g} %"
+        share = f" {self.core_share_bp / 100:g} %" if self.stage is Stage.CANARY else ""
+        return f"{self.stage}{share}{READS_ALONE if self.writes_stay else ''}"
+
+    @property
+    def has_writes_at_core(self) -> bool:
+        """Whether the core takes any of the domain's writes."""
+        return self.stage in SERVING and not self.writes_stay
 
 
 def position(domain: Domain) -> Position:
     """Where a domain stands."""
-    return Position(domain.stage, domain.core_share_bp if domain.stage is Stage.CANARY else 0)
+    return Position(
+        domain.stage,
+        domain.core_share_bp if domain.stage is Stage.CANARY else 0,
+        domain.writes_stay and domain.stage in SERVING,
+    )
 
 
 def direction(before: Position, after: Position) -> Direction:
-    """Where a change leads. Inside canary a larger share is a step forward."""
+    """Where a change leads. Inside canary a larger share is a step forward.
+
+    Writes that had stayed and go to the core step forward too, whatever else goes back; from
+    writes that stay no step leads to retired.
+    """
     found = TRANSITIONS[before.stage][after.stage]
-    if found is not Direction.SAME or before.core_share_bp == after.core_share_bp:
+    if before.writes_stay and after.stage is Stage.RETIRED:
+        return Direction.SKIP
+    if found is Direction.SAME:
+        found = _compared(before.core_share_bp, after.core_share_bp)
+    if found is Direction.SKIP or before.has_writes_at_core == after.has_writes_at_core:
         return found
-    return Direction.FORWARD if after.core_share_bp > before.core_share_bp else Direction.BACKWARD
+    if after.has_writes_at_core:
+        return Direction.FORWARD
+    return Direction.BACKWARD if found is Direction.SAME else found
+
+
+def _compared(before_bp: int, after_bp: int) -> Direction:
+    if before_bp == after_bp:
+        return Direction.SAME
+    return Direction.FORWARD if after_bp > before_bp else Direction.BACKWARD
 
 
 def needs_evidence(before: Position, after: Position) -> bool:
@@ -97,6 +128,6 @@ def next_steps(at: Position) -> str:
         case Stage.CANARY:
             return "core" if at.core_share_bp == 10_000 else "a larger share, or core"
         case Stage.CORE:
-            return "retired"
+            return "core with its writes" if at.writes_stay else "retired"
         case Stage.RETIRED:
             return "none"

@@ -79,8 +79,10 @@ class TableDraft:
         self.text, self.changes, self.file = seen.text, [], None
         for domain in seen.table.domains:
             wanted = routed_stage(domain.stage, self.to)
-            if domain.name in self.domains and wanted is not domain.stage:
-                self.text = restage(self.text, domain.name, wanted)
+            frees_writes = domain.writes_stay and self.to is Side.CORE
+            is_moved = wanted is not domain.stage or frees_writes
+            if domain.name in self.domains and is_moved:
+                self.text = restage(self.text, domain.name, wanted, frees_writes=frees_writes)
                 self.changes.append(f"{domain.name}: {position(domain)} -> {wanted}, by a flip")
         if self.text != seen.on_disk:
             self.file = self.files.enter_context(self.books.applied.draft(self.text))

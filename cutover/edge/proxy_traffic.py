@@ -9,9 +9,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from cutover.core.live import Tally
+from cutover.core.live import Tally, WritesApart
 from cutover.ports.traffic import Counted
-from proxy.routing import Side
+from proxy.routing import READING_METHODS, Side
 
 _DURATION = "banyan_request_duration_seconds"
 _REQUESTS, _FALLBACK = "banyan_requests_total", "banyan_fallback_total"
@@ -22,6 +22,7 @@ _SIDES = frozenset(map(str, Side))
 #: library's parser takes four times as long. No name of ours needs escapes.
 _LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 _TIMEOUT_S = 2
+_NONE: Mapping[str, WritesApart] = {}
 _MOST_BYTES = 64 * 1024 * 1024
 
 
@@ -31,16 +32,18 @@ class ProxyTraffic:
 
     door: str
 
-    async def __call__(self) -> Counted | None:
-        """Everything that was counted; None where the door gives no metrics that can be read."""
+    async def __call__(self, apart: Mapping[str, WritesApart]) -> Counted | None:
+        """What was counted but writes that stay; None where the door gives no metrics that can
+        be read.
+        """
         try:
-            return await asyncio.to_thread(self._ask)
+            return await asyncio.to_thread(self._ask, apart)
         except (OSError, ValueError):
             return None
 
-    def _ask(self) -> Counted:
+    def _ask(self, apart: Mapping[str, WritesApart]) -> Counted:
         with urllib.request.urlopen(f"{self.door}/metrics", timeout=_TIMEOUT_S) as got:  # noqa: S310 - ours
-            return counted_in(got.read(_MOST_BYTES).decode())
+            return counted_in(got.read(_MOST_BYTES).decode(), apart)
 
 
 @dataclass(slots=True)
@@ -50,8 +53,14 @@ class _Sums:
     up_to: defaultdict[float, int] = field(default_factory=lambda: defaultdict(int))
 
 
-def counted_in(text: str) -> Counted:
-    """Read tallies out of Prometheus text. Raises ValueError where it is none."""
+def counted_in(text: str, apart: Mapping[str, WritesApart] = _NONE) -> Counted:
+    """Read tallies out of Prometheus text, without writes that stay with legacy.
+
+    Times have no method: where a route takes both reads and writes, they are left out as well.
+
+    Raises:
+        ValueError: it is no such text.
+    """
     sums: defaultdict[tuple[str, Side], _Sums] = defaultdict(_Sums)
     for name, labels, count in _samples(text.splitlines()):
         domain, said = labels.get("domain", ""), labels.get("side", "")
@@ -62,6 +71,8 @@ def counted_in(text: str) -> Counted:
             continue
         if said not in _SIDES:
             continue  # neither store answered: the proxy did
+        if domain in apart and _is_apart(name, labels, apart[domain]):
+            continue
         kept = sums[domain, Side(said)]
         if name == _REQUESTS:
             kept.answers += count
@@ -69,6 +80,15 @@ def counted_in(text: str) -> Counted:
         elif labels["le"] != "+Inf":
             kept.up_to[float(labels["le"])] += count
     return {place: _tally(kept) for place, kept in sums.items()}
+
+
+def _is_apart(name: str, labels: Mapping[str, str], writes: WritesApart) -> bool:
+    route = labels.get("route", "")
+    if route in writes.always:
+        return True
+    return route in writes.partly and (
+        name != _REQUESTS or labels.get("method") not in READING_METHODS
+    )
 
 
 def _samples(lines: Iterable[str]) -> Iterator[tuple[str, Mapping[str, str], int]]:

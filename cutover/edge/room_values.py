@@ -83,7 +83,7 @@ def position_of(told: Mapping[str, Any] | None) -> Position | None:
 
 def standing_of(told: Mapping[str, Any]) -> Position:
     """The same of a domain that there is."""
-    return Position(Stage(told["stage"]), told["core_share_bp"])
+    return Position(Stage(told["stage"]), told["core_share_bp"], told.get("writes_stay", False))
 
 
 def revision_of(told: Mapping[str, Any]) -> Revision:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from cutover.core.flip_owners import Owners
-from cutover.core.live import Both, Finding, Tally
+from cutover.core.live import Both, Finding, Tally, writes_apart
 from cutover.core.revision import DamagedRevision, Evidence, RevisionKind, from_json
 from cutover.core.spans import Spans
 from cutover.core.stages import ROLLBACK, Position, position
@@ -99,7 +99,7 @@ class Steering:
         if seen.table is None:
             return ()
         steered = [one for one in seen.table.domains if one.rollback or one.ramp]
-        counted = await self._wheel.traffic() if steered else None
+        counted = await self._wheel.traffic(writes_apart(steered)) if steered else None
         found = [await self._one(domain, seen, counted) for domain in steered]
         names = {one.name for one in steered}
         self._spans = {name: kept for name, kept in self._spans.items() if name in names}

@@ -64,10 +64,14 @@ def judgement_value(found: Judgement | None) -> dict[str, Any] | None:
 
 
 def position_value(at: Position | None) -> dict[str, Any] | None:
-    """A stage with its share."""
+    """A stage with its share, and whether writes stay with legacy."""
     if at is None:
         return None
-    return {"stage": str(at.stage), "core_share_bp": at.core_share_bp}
+    return {
+        "stage": str(at.stage),
+        "core_share_bp": at.core_share_bp,
+        "writes_stay": at.writes_stay,
+    }
 
 
 def whole_revision_value(revision: Revision) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,10 +31,11 @@ class _Splice:
     text: str
 
 
-def restage(content: bytes, domain: str, stage: Stage) -> bytes:
+def restage(content: bytes, domain: str, stage: Stage, *, frees_writes: bool = False) -> bytes:
     """The same table with one domain in another stage, without a core share.
 
-    `content` loads and has the domain; `stage` is any but canary.
+    `content` loads and has the domain; `stage` is any but canary. Where writes are freed they
+    go where the stage says, whatever `writes_to` said.
 
     Raises:
         CutoverError: the text could not be changed so that it still loads.
@@ -41,11 +43,15 @@ def restage(content: bytes, domain: str, stage: Stage) -> bytes:
     text = content.decode("utf-8")
     bom = _BOM if text.startswith(_BOM) else ""
     body = text.removeprefix(_BOM)
+    gone = ("core_share", "writes_to") if frees_writes else ("core_share",)
     try:
-        return _checked((bom + _spliced(body, domain, stage)).encode(), domain, stage)
+        found = _checked((bom + _spliced(body, domain, stage, gone)).encode(), domain, stage)
     except CutoverError:
         # A comment in an odd place can defeat the scissors; the emitter is slow but sure.
-        return _checked((bom + _emitted(body, domain, stage)).encode(), domain, stage)
+        found = _checked((bom + _emitted(body, domain, stage, gone)).encode(), domain, stage)
+    if frees_writes and parsed(found, "the table").domain(domain).writes_stay:
+        raise CutoverError(f"the writes of {domain} could not be freed")
+    return found
 
 
 def reshare(content: bytes, domain: str, share_bp: int) -> bytes:
@@ -94,20 +100,20 @@ def advance(content: bytes, domain: str, to: Position) -> bytes:
     return _checked((bom + changed).encode(), domain, to.stage)
 
 
-def _spliced(body: str, domain: str, stage: Stage) -> str:
+def _spliced(body: str, domain: str, stage: Stage, gone: Collection[str]) -> str:
     entry = _value(_value(yaml.compose(body, Loader=_Loader), "domains"), domain)
     splices: list[_Splice] = []
     for key, value in entry.value:
         if key.value == "stage":
             splices.append(_Splice(value.start_mark.index, value.end_mark.index, str(stage)))
-        elif key.value == "core_share":
+        elif key.value in gone:
             splices.append(_removal(body, entry, key, value))
     for splice in sorted(splices, key=lambda splice: -splice.start):
         body = body[: splice.start] + splice.text + body[splice.end :]
     return body
 
 
-def _emitted(body: str, domain: str, stage: Stage) -> str:
+def _emitted(body: str, domain: str, stage: Stage, gone: Collection[str]) -> str:
     from ruamel.yaml import YAML  # noqa: PLC0415 - 0.1 s that only this way out pays
 
     from cutover.storage.rules_file import set_stage_in  # noqa: PLC0415 - likewise
@@ -117,6 +123,8 @@ def _emitted(body: str, domain: str, stage: Stage) -> str:
     emitter.width = 4096
     document = emitter.load(body)
     set_stage_in(document, domain, str(stage), None)
+    for name in gone:
+        document["domains"][domain].pop(name, None)
     out = io.StringIO()
     emitter.dump(document, out)
     return out.getvalue()

@@ -39,6 +39,7 @@ from proxy.routing.kill import Kill, KillError, parse_kill
 from proxy.routing.model import (
     BASIS_POINTS,
     PPM,
+    READING_METHODS,
     Accept,
     AmbiguousPaths,
     Breaker,
@@ -96,6 +97,7 @@ __all__ = [
     "BOUND",
     "COOKIE_NAMES",
     "PPM",
+    "READING_METHODS",
     "SHADOW_HEADER",
     "UNMATCHED",
     "Accept",

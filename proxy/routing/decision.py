@@ -54,6 +54,7 @@ class Why(StrEnum):
     ABOVE_SHARE = "above_share"
     PINNED = "pinned"
     KILLED = "killed"
+    WRITES_STAY = "writes_stay"
     MIXED = "mixed"
     UNREAD = "unread"
     REFUSED = "refused"
@@ -216,6 +217,7 @@ def _drawn(decision: Decision) -> str:
 _ANSWERS: Mapping[Why, Callable[[Decision], str]] = {
     Why.UNMATCHED: lambda _: "No route matches, so legacy answers",
     Why.STAGE: lambda d: f"{d.domain} is in stage {d.stage}, so {d.side} answers",
+    Why.WRITES_STAY: lambda d: f"{d.domain} keeps its writes with legacy, so legacy answers",
     Why.PILOT: lambda d: f"{_share(d)} and this is a pilot, so core answers",
     Why.NO_SHOPPER: lambda d: f"{_share(d)}, but no shopper key came along, so legacy answers",
     Why.NEW_VISITOR: lambda d: (

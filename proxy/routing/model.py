@@ -19,6 +19,7 @@ from proxy.routing.terms import USUAL_TERMS, RuleTerms
 
 BASIS_POINTS = 10_000
 PPM = 1_000_000
+READING_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 
 
 class Side(StrEnum):
@@ -241,6 +242,10 @@ class Route:
         """Methods and place in one string."""
         return f"{','.join(self.methods)} {self.place}"
 
+    def is_write(self, method: str) -> bool:
+        """Whether a request of it with this method changes the shop's own rows."""
+        return self.has_writes or method not in READING_METHODS
+
     @property
     def place(self) -> str:
         """All of the name but the methods: what must be the same for two routes to be one."""
@@ -442,6 +447,7 @@ class Domain:
         risks: what could go wrong in moving it.
         compliance: rules about its data; None where there are none.
         load_gate: what a load test must have shown; None for nothing.
+        writes_stay: writes go to legacy, whoever gets the core's answers to reads.
     """
 
     name: str
@@ -468,3 +474,4 @@ class Domain:
     risks: tuple[Risk, ...] = ()
     compliance: Compliance | None = None
     load_gate: LoadGate | None = None
+    writes_stay: bool = False

@@ -25,6 +25,7 @@ _KEYS = (
     "owner",
     "stage",
     "core_share",
+    "writes_to",
     "cohort_with",
     "pin",
     "fallback",
@@ -104,6 +105,7 @@ def parse_domain(reader: Reader, name: str, line: int, node: Node) -> ParsedDoma
         cohort_with=_cohort(reader, f"{key}.cohort_with", fields.get("cohort_with")),
         pin=_pin(reader, f"{key}.pin", fields.get("pin")),
         fallback=_fallback(reader, f"{key}.fallback", fields.get("fallback")),
+        writes_stay=_writes_stay(reader, f"{key}.writes_to", stage, fields.get("writes_to")),
     )
     lines: dict[str, int] = {
         name: fields[name].line for name in ("cohort_with", "pin") if name in fields
@@ -121,6 +123,20 @@ def _fallback(reader: Reader, key: str, node: Node | None) -> bool:
         fix = "Write legacy, or none."
         reader.note(node.line, key, f"{shown(text)} cannot answer for the core.", fix)
     return text == "legacy"
+
+
+def _writes_stay(reader: Reader, key: str, stage: Stage | None, node: Node | None) -> bool:
+    text = None if node is None else reader.text(node, key)
+    if node is None or text is None:
+        return False
+    if text != "legacy":
+        what = f"{shown(text)} is no store that writes can stay with."
+        fix = "Write legacy, or leave it out: writes go where reads go."
+        reader.note(node.line, key, what, fix)
+    elif stage is Stage.RETIRED:
+        fix = "Remove it, or write stage: core."
+        reader.note(node.line, key, "Where legacy is retired it takes no writes.", fix)
+    return True
 
 
 def _pin(reader: Reader, key: str, node: Node | None) -> PinPolicy | None:

@@ -51,7 +51,8 @@ class Terms:
 
 
 class Plan:
-    """A route, for one kind of methods: safe ones, which may be mirrored, or unsafe ones.
+    """A route, for methods that are treated alike: safe ones, which may be mirrored, or others;
+    those that stay with legacy where reads do not, or others.
 
     Attributes:
         fixed: the whole decision, where no request can change it.
@@ -99,7 +100,15 @@ class Plan:
 
     choices: ClassVar[tuple[Candidate[Plan], ...]] = ()
 
-    def __init__(self, route: Route, terms: Terms, ends: frozenset[str], *, is_safe: bool) -> None:
+    def __init__(
+        self,
+        route: Route,
+        terms: Terms,
+        ends: frozenset[str],
+        *,
+        is_safe: bool,
+        stays: bool,
+    ) -> None:
         domain, kill = terms.domain, terms.kill
         self.scope = None if kill is None else kill.stops(domain)
         self.domain: str = domain.name
@@ -109,6 +118,10 @@ class Plan:
         self.revision: str = terms.revision
         self.stage: Stage = domain.stage if self.scope is None else Stage.LEGACY
         self.why: Why = Why.STAGE if self.scope is None else Why.KILLED
+        stays = stays and self.stage in (Stage.CANARY, Stage.CORE)
+        if stays:
+            # A write that stays stands in shadow, whatever stage the reads have come to.
+            self.stage, self.why = Stage.SHADOW, Why.WRITES_STAY
         self.side, self.shadow = _SIDES[self.stage]
         self.unmirrored: Unmirrored | None = None if self.shadow else Unmirrored.STAGE
         if kill is not None and kill.stops_shadow(domain) and _SIDES[domain.stage][1]:
@@ -125,7 +138,9 @@ class Plan:
         self.draws: bool = self.stage is Stage.CANARY
         self.core_share_bp: int = domain.core_share_bp if self.draws else 0
         self.pilots: tuple[Pilot, ...] = domain.pilots
-        self.pin = terms.pin if self.stage in (Stage.SHADOW, Stage.CANARY) else None
+        # A pin is for who was drawn; one write would keep all reads of its shopper with legacy.
+        is_pinned = self.stage in (Stage.SHADOW, Stage.CANARY) and not stays
+        self.pin = terms.pin if is_pinned else None
         self.ends = ends
         self.sample_bp: int = domain.shadow.sample_bp
         self.noise_bp: int = domain.shadow.noise_bp

@@ -216,12 +216,13 @@ def _plans(
     route: Route, terms: Terms, ends: Mapping[str, set[str]]
 ) -> Iterator[tuple[list[str], Plan]]:
     """A plan for each set of methods that are treated alike."""
-    alike: dict[tuple[bool, frozenset[str]], list[str]] = defaultdict(list)
+    alike: dict[tuple[bool, bool, frozenset[str]], list[str]] = defaultdict(list)
     for method in route.methods:
         ended = frozenset(ends.get(f"{method} {route.path}", ())) if ends else frozenset()
-        alike[method in _SAFE, ended].append(method)
-    for (is_safe, ended), methods in alike.items():
-        yield methods, Plan(route, terms, ended, is_safe=is_safe)
+        stays = terms.domain.writes_stay and route.is_write(method)
+        alike[method in _SAFE, stays, ended].append(method)
+    for (is_safe, stays, ended), methods in alike.items():
+        yield methods, Plan(route, terms, ended, is_safe=is_safe, stays=stays)
 
 
 def _fresh_memos() -> _Memos:

@@ -24,6 +24,8 @@ ALWAYS = Window(BEGAN, BEGAN + timedelta(days=365))
 POSITIONS = st.one_of(
     st.sampled_from([Stage.LEGACY, Stage.SHADOW, Stage.CORE, Stage.RETIRED]).map(Position),
     st.integers(0, 10_000).map(lambda share_bp: Position(Stage.CANARY, share_bp)),
+    st.integers(0, 10_000).map(lambda bp: Position(Stage.CANARY, bp, writes_stay=True)),
+    st.just(Position(Stage.CORE, writes_stay=True)),
 )
 NAMES = st.sampled_from(["cart", "catalog", "price"])
 

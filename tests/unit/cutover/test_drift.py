@@ -58,6 +58,15 @@ def test_a_file_that_was_edited_since_asks_and_does_not_still_ask() -> None:
     assert told.startswith("other.yaml asks for canary 5 % in catalog; it was rolled back from")
 
 
+def test_a_domain_of_which_reads_alone_had_gone_is_told_as_such() -> None:
+    desired, in_force = parsed(catalog="canary 10%"), parsed(catalog="shadow")
+    back = revision(4, RevisionKind.ROLLBACK, "catalog: canary 10 %, writes at legacy -> shadow")
+
+    (told,) = explain_drift(desired, in_force, [back], "routing.yaml").values()
+
+    assert "rolled back from canary 10 %, writes at legacy to shadow" in told
+
+
 @pytest.mark.parametrize(
     ("newest", "why"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -75,6 +76,21 @@ def test_a_route_that_writes_stands_where_its_datas_owner_is(
 
     assert (found is None) == (way_out is None)
     assert way_out is None or way_out in str(found)
+
+
+@pytest.mark.parametrize("stage", [Stage.CANARY, Stage.CORE])
+def test_where_writes_stay_reads_may_go_before_their_data(stage: Stage) -> None:
+    cart = replace(_cart(), writes_stay=True)
+
+    assert contradiction(_owned(Side.LEGACY), cart, Position(stage, writes_stay=True)) is None
+    refused = contradiction(_owned(Side.CORE), cart, Position(stage, writes_stay=True))
+    assert "take writes_to out" in str(refused)
+
+
+def test_a_share_of_writers_is_refused_with_the_way_for_reads() -> None:
+    refused = contradiction(_owned(Side.LEGACY), _cart(), Position(Stage.CANARY, 1_000))
+
+    assert "writes_to: legacy lets reads go alone" in str(refused)
 
 
 @pytest.mark.parametrize("stage", Stage)

@@ -88,6 +88,17 @@ async def test_the_ledger_tells_of_the_flip(books: Books) -> None:
     ]
 
 
+async def test_writes_that_had_stayed_with_legacy_go_along(books: Books) -> None:
+    reads_alone = "stage: core\n    writes_to: legacy"
+    _apply(books, _TABLE.replace("stage: legacy # a remark", reads_alone))
+
+    await _flip(books, Side.CORE)
+
+    changes = json.loads(books.ledger.latest()[0][1])["changes"]
+    assert "cart: core, writes at legacy -> core, by a flip" in changes
+    assert not parse_routing(books.applied.read() or b"", "applied").domain("cart").writes_stay
+
+
 async def test_the_way_back_leads_to_legacy(books: Books) -> None:
     await _flip(books, Side.CORE)
 

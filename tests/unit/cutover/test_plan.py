@@ -261,3 +261,27 @@ def test_a_change_of_what_is_hidden_is_told() -> None:
     assert plan_of(before, after).details == ("privacy: as usual -> show name; hide badge, club",)
     assert plan_of(after, before).details == ("privacy: show name; hide badge, club -> as usual",)
     assert plan_of(after, replace(after, revision="other")).is_empty
+
+
+def reads_alone(stage: Stage, share: int = 0) -> Domain:
+    return replace(gated(stage, share), writes_stay=True)
+
+
+def test_writes_that_go_to_the_core_ask_the_gate_though_the_stage_stays() -> None:
+    before, after = reads_alone(Stage.CORE), gated(Stage.CORE)
+
+    assert [one.name for one in steps_to_judge(table(after), table(before))] == ["catalog"]
+    assert refusals(before, after, PASS) == ()
+    assert "parity gate fails" in refusals(before, after, FAIL)[0]
+    (change,) = plan_of(table(before), table(after), PASS).changes
+    assert change.step == "core, writes at legacy -> core"
+
+
+def test_writes_go_back_to_legacy_without_asking() -> None:
+    assert refusals(gated(Stage.CORE), reads_alone(Stage.CORE), FAIL) == ()
+
+
+def test_what_still_writes_to_legacy_is_not_retired() -> None:
+    (told,) = refusals(reads_alone(Stage.CORE), gated(Stage.RETIRED), PASS)
+
+    assert "take writes_to out" in told

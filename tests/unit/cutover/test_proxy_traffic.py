@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from cutover.core.live import Tally, writes_apart
 from cutover.edge.proxy_traffic import counted_in
-from proxy.routing import Side
+from proxy.routing import Domain, Route, Side, Stage
 
 TEXT = """\
 # HELP banyan_requests_total Answers given to clients, by whoever gave them.
@@ -58,3 +61,32 @@ def test_where_nothing_is_counted_nothing_is_found(text: str) -> None:
 def test_a_line_that_is_torn_is_refused() -> None:
     with pytest.raises(ValueError, match="is no sample"):
         counted_in('banyan_requests_total{side="core"\n')
+
+
+def test_writes_that_stay_are_held_against_nobody() -> None:
+    text = """\
+banyan_requests_total{domain="cart",method="GET",route="GET,POST /c",side="core",status_class="2xx"} 9
+banyan_requests_total{domain="cart",method="GET",route="GET,POST /c",side="legacy",status_class="2xx"} 8
+banyan_requests_total{domain="cart",method="POST",route="GET,POST /c",side="legacy",status_class="5xx"} 7
+banyan_requests_total{domain="cart",method="GET",route="GET /basket",side="legacy",status_class="5xx"} 6
+banyan_requests_total{domain="cart",method="GET",route="GET /r",side="legacy",status_class="2xx"} 5
+banyan_request_duration_seconds_bucket{domain="cart",le="0.01",route="GET,POST /c",side="core"} 9
+banyan_request_duration_seconds_bucket{domain="cart",le="0.01",route="GET /r",side="legacy"} 5
+"""  # noqa: E501 - as it comes
+    domain = Domain(
+        "cart",
+        "till",
+        Stage.CANARY,
+        (
+            Route("cart", "/c", ("GET", "POST")),
+            Route("cart", "/basket", ("GET",), has_writes=True),
+            Route("cart", "/r", ("GET",)),
+        ),
+        writes_stay=True,
+    )
+
+    found = counted_in(text, writes_apart([domain]))
+
+    assert found["cart", Side.CORE] == Tally(9, 0)
+    assert found["cart", Side.LEGACY] == Tally(13, 0, {10_000: 5})
+    assert writes_apart([replace(domain, writes_stay=False)]) == {}

@@ -89,3 +89,30 @@ def test_a_step_into_canary_brings_its_share_in_every_form_of_the_file(entry: st
     found = parse_routing(text, "t").domain("catalog")
     assert (found.stage, found.core_share_bp) == (Stage.CANARY, 550)
     assert len(text.splitlines()) <= len((head + entry).splitlines()) + 1
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        pytest.param(
+            "  cat:\n    owner: o\n    stage: core\n    writes_to: legacy  # for now\n"
+            "    routes: [{path: /c}]\n",
+            "  cat:\n    owner: o\n    stage: core\n    routes: [{path: /c}]\n",
+            id="block style",
+        ),
+        pytest.param(
+            "  cat: {owner: o, stage: canary, core_share: 1%, writes_to: legacy,"
+            " routes: [{path: /c}]}\n",
+            "  cat: {owner: o, stage: core, routes: [{path: /c}]}\n",
+            id="flow style",
+        ),
+    ],
+)
+def test_a_flip_frees_the_writes_and_a_step_leaves_them(written: str, expected: str) -> None:
+    content = (TOP + OTHER + written).encode()
+
+    freed = restage(content, "cat", Stage.CORE, frees_writes=True).decode()
+
+    assert freed == TOP + OTHER + expected
+    kept = restage(content, "cat", Stage.CORE)
+    assert parse_routing(kept, "routing.yaml").domain("cat").writes_stay

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from cutover.core.stages import (
@@ -22,6 +24,7 @@ POSITIONS = st.sampled_from(Stage).flatmap(
         Position,
         st.just(stage),
         st.integers(0, 10_000) if stage is Stage.CANARY else st.just(0),
+        st.booleans() if stage in (Stage.CANARY, Stage.CORE) else st.just(value=False),
     )
 )
 
@@ -63,7 +66,11 @@ def test_evidence_is_asked_for_exactly_forward_from_shadow_on(
 
 @given(POSITIONS, POSITIONS)
 def test_what_leads_forward_leads_back_the_other_way(before: Position, after: Position) -> None:
+    """But where reads and writes go opposite ways: that is a step forward both times."""
     ahead = {Direction.FORWARD, Direction.SKIP}
+    reads = direction(replace(before, writes_stay=False), replace(after, writes_stay=False))
+    if before.has_writes_at_core != after.has_writes_at_core:
+        assume((reads in ahead) == after.has_writes_at_core or reads is Direction.SAME)
 
     assert (direction(before, after) in ahead) == (direction(after, before) is Direction.BACKWARD)
 
@@ -74,3 +81,25 @@ def test_a_rollback_ends_where_legacy_answers_everything(stage: Stage) -> None:
 
     assert target in (Stage.LEGACY, Stage.SHADOW)
     assert TRANSITIONS[stage][target] in (Direction.BACKWARD, Direction.SAME)
+
+
+@given(POSITIONS, POSITIONS)
+def test_writes_come_to_the_core_by_a_step_forward_alone(before: Position, after: Position) -> None:
+    if after.has_writes_at_core and not before.has_writes_at_core:
+        assert direction(before, after) in (Direction.FORWARD, Direction.SKIP)
+
+
+@given(POSITIONS)
+def test_taking_writes_back_alone_is_a_step_back_and_asks_for_nothing(at: Position) -> None:
+    if at.stage in (Stage.CANARY, Stage.CORE) and not at.writes_stay:
+        back = replace(at, writes_stay=True)
+
+        assert direction(at, back) is Direction.BACKWARD
+        assert direction(back, at) is Direction.FORWARD
+        assert needs_evidence(back, at)
+
+
+def test_nothing_is_retired_while_legacy_takes_writes() -> None:
+    staying = Position(Stage.CORE, writes_stay=True)
+
+    assert direction(staying, Position(Stage.RETIRED)) is Direction.SKIP

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cutover.core.flip_owners import Owners, Ownership
-from cutover.core.live import Tally
+from cutover.core.live import Tally, WritesApart
 from cutover.core.revision import RevisionKind, chain_problems, from_json
 from cutover.core.stages import Position, position
 from cutover.ports.traffic import Counted
@@ -93,7 +94,7 @@ class World:
         )
         return Steering(wheel)
 
-    async def counted(self) -> Counted | None:
+    async def counted(self, _apart: Mapping[str, WritesApart]) -> Counted | None:
         if self.is_proxy_away:
             return None
         return {
