@@ -5,7 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from cutover.core.gate_texts import data_gate_text, latency_gate_text, webhook_gate_text
+from cutover.core.gate_texts import (
+    data_gate_text,
+    errors_gate_text,
+    latency_gate_text,
+    webhook_gate_text,
+)
 from cutover.core.governing import register
 from proxy.routing import Domain
 
@@ -54,6 +59,7 @@ def governance_view(domain: Domain, today: date) -> GovernanceView:
     asks = (
         ("data", data_gate_text(domain) if domain.data_gate else ""),
         ("latency", latency_gate_text(domain) if domain.latency_gate else ""),
+        ("errors", errors_gate_text(domain) if domain.errors_gate else ""),
         ("webhook", webhook_gate_text(domain) if domain.webhook_gate else ""),
     )
     return GovernanceView(

@@ -11,6 +11,7 @@ from cutover.core.gate import percent
 from cutover.core.gate_texts import (
     compliance_text,
     data_gate_text,
+    errors_gate_text,
     latency_gate_text,
     load_gate_text,
     register_changes,
@@ -67,6 +68,7 @@ def domain_details(before: Domain, after: Domain) -> tuple[str, ...]:
         ("rollback", rollback_text),
         ("data gate", data_gate_text),
         ("latency gate", latency_gate_text),
+        ("errors gate", errors_gate_text),
         ("webhook gate", webhook_gate_text),
         ("gates that only watch", lambda domain: ", ".join(sorted(domain.observed)) or "none"),
         ("data class", lambda domain: compliance_text(domain.compliance)),
@@ -178,6 +180,7 @@ def _unordered(domain: Domain) -> tuple[object, ...]:
         domain.rollback,
         domain.data_gate,
         domain.latency_gate,
+        domain.errors_gate,
         domain.webhook_gate,
         domain.observed,
         frozenset(domain.risks),

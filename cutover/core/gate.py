@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cutover.core.strata import Rest, Verdict, Weighed, rest_of, verdict_of, weigh
 from proxy.routing import PPM, Domain, ParityGate
 from shadow_compare.core.anytime import Bounds, anytime_bounds_ppm, more_needed
-from shadow_compare.core.evidence import DomainEvidence, Latency, MismatchGroup, Parity
+from shadow_compare.core.evidence import Answered, DomainEvidence, Latency, MismatchGroup, Parity
 from shadow_compare.core.words import OTHER_RELEASE, stratum_words
 
 __all__ = ["Findings", "Judgement", "Verdict", "judge", "percent"]
@@ -27,12 +27,14 @@ class Findings:
         groups: current mismatch groups, greatest first.
         problem: why it could not be read.
         latencies: how long both sides took lately; read where a gate asks.
+        answered: how often they answered and failed lately; likewise.
     """
 
     evidence: DomainEvidence | None
     groups: Sequence[MismatchGroup] = ()
     problem: str = ""
     latencies: Sequence[Latency] = ()
+    answered: Sequence[Answered] = ()
 
 
 @dataclass(frozen=True, slots=True)

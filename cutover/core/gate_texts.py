@@ -32,6 +32,14 @@ def latency_gate_text(domain: Domain) -> str:
     return f"{', '.join(told)}, from {gate.requests:,} answers"
 
 
+def errors_gate_text(domain: Domain) -> str:
+    """How much more often the core may fail."""
+    gate = domain.errors_gate
+    if gate is None:
+        return "none"
+    return f"{percent(gate.max_excess_ppm)} more errors, from {gate.requests:,} answers"
+
+
 def webhook_gate_text(domain: Domain) -> str:
     """Who else is asked."""
     gate = domain.webhook_gate

@@ -134,15 +134,17 @@ def steps_to_judge(desired: RoutingTable, in_force: RoutingTable | None) -> tupl
     )
 
 
-def timed_steps(desired: RoutingTable, in_force: RoutingTable | None) -> tuple[Domain, ...]:
-    """The desired domains whose step needs to know how long both sides take."""
+def measured_steps(desired: RoutingTable, in_force: RoutingTable | None) -> tuple[Domain, ...]:
+    """The desired domains whose step needs to know how long both sides take, or how often
+    they fail.
+    """
     old = {} if in_force is None else _by_name(in_force)
     return tuple(
         domain
         for domain in desired.domains
         if domain.name in old
         and needs_evidence(position(old[domain.name]), position(domain))
-        and (old[domain.name].latency_gate or domain.latency_gate)
+        and any(one.latency_gate or one.errors_gate for one in (old[domain.name], domain))
     )
 
 

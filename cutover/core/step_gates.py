@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from cutover.core.approval import Approval, approvers, missing
 from cutover.core.calendar import closed_because
+from cutover.core.errors_gate import judge_errors
 from cutover.core.governing import judge_checkpoints, judge_risks
 from cutover.core.load_gate import Loads, judge_load
 from cutover.core.outside_gates import Outside, judge_data, judge_latency, judge_webhooks
@@ -16,7 +17,7 @@ from cutover.core.plan import DomainChange, GateAnswer, Plan
 from cutover.core.stages import Direction, needs_evidence, position
 from cutover.core.strata import Verdict
 from proxy.routing import Compliance, Domain, RoutingTable, Stage
-from shadow_compare.core.evidence import Latency
+from shadow_compare.core.evidence import Answered, Latency
 
 T = TypeVar("T")
 
@@ -32,6 +33,7 @@ class Asker:
         given: domain to what people said of its steps since its last one, oldest first.
         outside: domain to what others say of its step.
         latencies: domain to how long both sides took lately.
+        answered: domain to how often they answered and failed lately.
         loads: domain to its load tests.
     """
 
@@ -40,6 +42,7 @@ class Asker:
     given: Mapping[str, Sequence[Approval]] = field(default_factory=dict)
     outside: Mapping[str, Outside] = field(default_factory=dict)
     latencies: Mapping[str, Sequence[Latency]] = field(default_factory=dict)
+    answered: Mapping[str, Sequence[Answered]] = field(default_factory=dict)
     loads: Mapping[str, Loads] = field(default_factory=dict)
 
 
@@ -156,6 +159,8 @@ def _outside(pair: Pair, asker: Asker) -> Iterable[GateAnswer]:
         yield judge_data(gate, name, said)
     for bounds in pair.both(lambda domain: domain.latency_gate):
         yield judge_latency(bounds, asker.latencies.get(name, ()))
+    for most in pair.both(lambda domain: domain.errors_gate):
+        yield judge_errors(most, asker.answered.get(name, ()))
     if pair.both(lambda domain: domain.webhook_gate):
         yield from judge_webhooks(said)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from cutover.core.flip_owners import Owners, with_owners
 from cutover.core.gate import Judgement, judge, percent
 from cutover.core.load_gate import Loads
-from cutover.core.plan import Plan, gates_asked, make_plan, steps_to_judge, timed_steps
+from cutover.core.plan import Plan, gates_asked, make_plan, measured_steps, steps_to_judge
 from cutover.core.ramps import ramps_kept
 from cutover.core.revision import Entry, Evidence, Revision, RevisionKind
 from cutover.core.step_gates import Asker, forward_pairs, with_gates
@@ -97,9 +97,9 @@ async def prepare(  # noqa: PLR0913 - what is asked for, and what each question 
             )
         table = parsed(desired, file) if kept else table
     steps = steps_to_judge(table, in_force.table)
-    timed = timed_steps(table, in_force.table)
-    asked = {domain.name: domain for domain in (*steps, *timed)}
-    names = [domain.name for domain in timed]
+    measured = measured_steps(table, in_force.table)
+    asked = {domain.name: domain for domain in (*steps, *measured)}
+    names = [domain.name for domain in measured]
     findings = await gather(open_evidence, tuple(asked.values()), names)
     judgements: dict[str, Judgement] = {}
     for domain in steps:
@@ -114,6 +114,7 @@ async def prepare(  # noqa: PLR0913 - what is asked for, and what each question 
         approvals_given(books.ledger, plan, in_force.table),
         await ask_outside(books, plan, in_force.table, table, actor),
         {name: findings[name].latencies for name in names},
+        {name: findings[name].answered for name in names},
         _loads(books, plan, in_force.table, table),
     )
     plan = with_gates(plan, in_force.table, table, asker)

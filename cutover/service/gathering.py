@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cutover.core.gate import Findings
@@ -20,12 +21,12 @@ _DEADLINE_S = 10.0
 
 
 async def gather(
-    open_evidence: OpenEvidence, domains: Sequence[Domain], timed_of: Collection[str] = ()
+    open_evidence: OpenEvidence, domains: Sequence[Domain], measured: Collection[str] = ()
 ) -> dict[str, Findings]:
     """Findings per domain. Never raises: a store that is away is a finding too.
 
-    The store is opened only when there is something to ask. `timed_of` are the domains of
-    which latencies are asked for.
+    The store is opened only when there is something to ask. `measured` are the domains of
+    which it is asked how long both sides took, and how often they failed.
     """
     import asyncio  # noqa: PLC0415 - a rollback loads this module and never asks
 
@@ -38,8 +39,14 @@ async def gather(
             for domain in domains:
                 known = await evidence.domain(domain)
                 groups = await evidence.groups(domain.name, limit=_MOST_GROUPS)
-                timed = await evidence.latency(domain.name) if domain.name in timed_of else ()
-                found[domain.name] = Findings(known, tuple(groups), latencies=tuple(timed))
+                findings = Findings(known, tuple(groups))
+                if domain.name in measured:
+                    findings = replace(
+                        findings,
+                        latencies=tuple(await evidence.latency(domain.name)),
+                        answered=tuple(await evidence.answered(domain.name)),
+                    )
+                found[domain.name] = findings
     except CompareError as exc:
         problem = str(exc)
     except TimeoutError:

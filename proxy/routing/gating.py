@@ -11,9 +11,9 @@ class GateName(StrEnum):
     """Every gate that there is, as `observe` names it.
 
     parity: answers are equal. calendar: the hour is right. approvals: people said yes.
-    data: both databases hold the same. latency: the core is as fast. webhook: somebody
-    else's system says yes. loadtest: the core bears as much. risks: no severe risk is open.
-    checkpoints: what the data's class asks for is done.
+    data: both databases hold the same. latency: the core is as fast. errors: it fails no more
+    often. webhook: somebody else's system says yes. loadtest: the core bears as much.
+    risks: no severe risk is open. checkpoints: what the data's class asks for is done.
     """
 
     PARITY = "parity"
@@ -21,6 +21,7 @@ class GateName(StrEnum):
     APPROVALS = "approvals"
     DATA = "data"
     LATENCY = "latency"
+    ERRORS = "errors"
     WEBHOOK = "webhook"
     LOADTEST = "loadtest"
     RISKS = "risks"
@@ -58,6 +59,19 @@ class LatencyGate:
     p50: int | None = None
     p95: int | None = None
     p99: int | None = None
+    requests: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorsGate:
+    """How much more often than legacy the core may fail, over the last hour.
+
+    Attributes:
+        max_excess_ppm: by how much the core's share of errors may exceed legacy's.
+        requests: answers of each side that are needed.
+    """
+
+    max_excess_ppm: int
     requests: int = 500
 
 

@@ -13,7 +13,15 @@ from enum import StrEnum
 from typing_extensions import override
 
 from proxy.routing.conditions import UNCONDITIONAL, Conditions
-from proxy.routing.gating import Compliance, DataGate, GateName, LatencyGate, Risk, WebhookGate
+from proxy.routing.gating import (
+    Compliance,
+    DataGate,
+    ErrorsGate,
+    GateName,
+    LatencyGate,
+    Risk,
+    WebhookGate,
+)
 from proxy.routing.stepping import Approvals, Calendar, LoadGate, Ramp, RollbackRule
 from proxy.routing.terms import USUAL_TERMS, RuleTerms
 
@@ -442,7 +450,8 @@ class Domain:
         approvals: who must have said yes to its next stage; None for nobody.
         ramp: how its share grows by itself; None where people write each share.
         rollback: when it goes back by itself; None for never.
-        data_gate, latency_gate, webhook_gate: what a step asks besides; None for nothing.
+        data_gate, latency_gate, errors_gate, webhook_gate: what a step asks besides; None for
+            nothing.
         observed: gates whose word is written down and holds nothing back.
         risks: what could go wrong in moving it.
         compliance: rules about its data; None where there are none.
@@ -469,6 +478,7 @@ class Domain:
     rollback: RollbackRule | None = None
     data_gate: DataGate | None = None
     latency_gate: LatencyGate | None = None
+    errors_gate: ErrorsGate | None = None
     webhook_gate: WebhookGate | None = None
     observed: frozenset[GateName] = frozenset()
     risks: tuple[Risk, ...] = ()

@@ -95,6 +95,7 @@ def parse_domain(reader: Reader, name: str, line: int, node: Node) -> ParsedDoma
         approvals=gates.approvals,
         data_gate=gates.data,
         latency_gate=gates.latency,
+        errors_gate=gates.errors,
         webhook_gate=gates.webhook,
         observed=gates.observed,
         risks=parse_risks(reader, f"{key}.risks", fields.get("risks")),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from proxy.routing.gating import DataGate, GateName, LatencyGate, WebhookGate
+from proxy.routing.gating import DataGate, ErrorsGate, GateName, LatencyGate, WebhookGate
+from proxy.routing.model import PPM
 from proxy.routing.nodes import Node
 from proxy.routing.values import Reader, shown
 
@@ -72,6 +73,22 @@ def parse_times(reader: Reader, node: Node, key: str) -> int | None:
         reader.note(node.line, key, f"{shown(text)} is no factor.", "Write it like 1.2x.")
         return None
     return thousandths
+
+
+def parse_errors_gate(reader: Reader, key: str, node: Node) -> ErrorsGate | None:
+    """Read `gates.errors`."""
+    fields = reader.fields(node, key, ("max_excess", "min_requests"))
+    if fields is None:
+        return None
+    if "max_excess" not in fields:
+        reader.missing(node.line, key, "max_excess", "Write max_excess: 0.1%.")
+        return None
+    excess = reader.share(fields["max_excess"], f"{key}.max_excess", whole=PPM)
+    requests: int | None = ErrorsGate(0).requests
+    if "min_requests" in fields:
+        place = f"{key}.min_requests"
+        requests = reader.integer(fields["min_requests"], place, least=1, most=_MOST)
+    return None if excess is None or requests is None else ErrorsGate(excess, requests)
 
 
 def parse_webhook_gate(reader: Reader, key: str, node: Node) -> WebhookGate | None:

@@ -8,11 +8,12 @@ from datetime import date
 from itertools import pairwise
 from zoneinfo import ZoneInfo
 
-from proxy.routing.gating import DataGate, GateName, LatencyGate, WebhookGate
+from proxy.routing.gating import DataGate, ErrorsGate, GateName, LatencyGate, WebhookGate
 from proxy.routing.model import BASIS_POINTS, PPM, ParityGate
 from proxy.routing.nodes import Node
 from proxy.routing.parse_gating import (
     parse_data_gate,
+    parse_errors_gate,
     parse_latency_gate,
     parse_observed,
     parse_webhook_gate,
@@ -33,7 +34,17 @@ _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _HOURS = re.compile(
     rf"({'|'.join(_DAYS)})(?:-({'|'.join(_DAYS)}))?[ \t]+(\d\d):(\d\d)-(\d\d):(\d\d)", re.ASCII
 )
-_GATES = ("parity", "calendar", "approvals", "data", "latency", "webhook", "loadtest", "observe")
+_GATES = (
+    "parity",
+    "calendar",
+    "approvals",
+    "data",
+    "latency",
+    "errors",
+    "webhook",
+    "loadtest",
+    "observe",
+)
 _MOST_REQUESTS = 10**9
 _MOST_APPROVALS = 20
 _HOUR_S, _DAY_S = 3_600.0, 86_400.0
@@ -54,6 +65,7 @@ class Gates:
     approvals: Approvals | None = None
     data: DataGate | None = None
     latency: LatencyGate | None = None
+    errors: ErrorsGate | None = None
     webhook: WebhookGate | None = None
     observed: frozenset[GateName] = frozenset()
     ungated: bool = False
@@ -72,6 +84,7 @@ def parse_gates(reader: Reader, key: str, node: Node | None) -> Gates:
         approvals=reader.if_given(fields, key, "approvals", _approvals),
         data=reader.if_given(fields, key, "data", parse_data_gate),
         latency=reader.if_given(fields, key, "latency", parse_latency_gate),
+        errors=reader.if_given(fields, key, "errors", parse_errors_gate),
         webhook=reader.if_given(fields, key, "webhook", parse_webhook_gate),
         observed=reader.if_given(fields, key, "observe", parse_observed) or frozenset(),
         load=reader.if_given(fields, key, "loadtest", parse_load_gate),

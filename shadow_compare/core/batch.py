@@ -46,11 +46,18 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """One answer time. `role` is "live" or "shadow"."""
+    """What one side made of one request.
+
+    Attributes:
+        role: "live" or "shadow".
+        elapsed_us: how long its answer took; None where none came.
+        is_error: it answered with a status of 500 or more, or not at all.
+    """
 
     side: str
     role: str
-    elapsed_us: int
+    elapsed_us: int | None
+    is_error: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,6 +138,22 @@ class Latency:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """How often one side was asked for a domain, and how often that was an error.
+
+    Attributes:
+        role: "live" (it answered shoppers) or "shadow" (the comparer asked it).
+        answers: errors among them.
+        errors: answers with a status of 500 or more; of a shadow also the want of one.
+    """
+
+    side: str
+    role: str
+    answers: int
+    errors: int
+
+
+@dataclass(frozen=True, slots=True)
 class Leaf:
     """One difference: where, of which class, and both values as canonical JSON text.
 

@@ -12,6 +12,7 @@ from shadow_compare.core.answer import Answer
 from shadow_compare.core.batch import Batch, Checkpoint, Passed
 from shadow_compare.core.drift import Drift
 from shadow_compare.core.evidence import (
+    Answered,
     DomainEvidence,
     Example,
     Latency,
@@ -69,6 +70,10 @@ class EvidenceReader(Protocol):
 
     async def latency(self, domain: str) -> Sequence[Latency]:
         """Answer times per side and role over the last hour with data."""
+        ...
+
+    async def answered(self, domain: str) -> Sequence[Answered]:
+        """Answers and errors per side and role over the last hour with data."""
         ...
 
 

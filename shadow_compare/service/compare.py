@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from dataclasses import dataclass
 
 import msgspec
@@ -36,6 +37,9 @@ _BADNESS: tuple[Outcome | None, ...] = (
     Outcome.MISMATCH,
 )
 _SHOWN_BYTES = 131_072
+#: Losses by which a shopper of the other side would have got no answer either.
+_UNANSWERED = frozenset(("shadow_timeout", "shadow_unreachable"))
+_FIRST_ERROR = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +71,9 @@ async def compare(frame: Frame, rulebook: Rulebook, asker: Asker, terms: Terms) 
             return await _verified(frame, rulebook, asker, plan.epoch)
         other, again = await _ask(frame, asker, way)
     except AskError as exc:
-        return _lost(frame, plan.epoch, exc.loss)
+        # Which side left a read after a write unanswered is not known here.
+        is_shadows = way is not Way.VERIFY and exc.loss in _UNANSWERED
+        return _lost(frame, plan.epoch, exc.loss, is_shadows_error=is_shadows)
     return await _concluded(frame, plan, other, again)
 
 
@@ -93,7 +99,8 @@ async def look_again(judged: Judged, frame: Frame, rulebook: Rulebook, asker: As
         return judged
     second = await _concluded(_answered(frame, live), plan, other, None)
     if second.outcome in (Outcome.MATCH, Outcome.ACCEPTED):
-        return _lost(frame, plan.epoch, "skew")
+        # That it is equal now takes back no error, and no time, of the first look.
+        return dataclasses.replace(_lost(frame, plan.epoch, "skew"), timings=judged.timings)
     return judged
 
 
@@ -195,7 +202,10 @@ def _conclude(frame: Frame, plan: Plan, exchange: Exchange, other: Answer) -> Ju
         epoch=plan.epoch,
         outcome=verdict.outcome,
         finding=finding,
-        timings=(_live(frame), Timing(frame.shadow, "shadow", other.elapsed_us)),
+        timings=(
+            _live(frame),
+            Timing(frame.shadow, "shadow", other.elapsed_us, other.status >= _FIRST_ERROR),
+        ),
         noise=_noise(plan.judge, exchange),
         pair=_pair(frame, other, verdict),
         used=_used(plan, verdict),
@@ -219,7 +229,8 @@ def _noise(judge: Judge, exchange: Exchange) -> tuple[str, ...] | None:
     return None if exchange.again is None else judge.noise(exchange)
 
 
-def _lost(frame: Frame, epoch: str, loss: str) -> Judged:
+def _lost(frame: Frame, epoch: str, loss: str, *, is_shadows_error: bool = False) -> Judged:
+    unanswered = Timing(frame.shadow, "shadow", None, is_error=True)
     return Judged(
         run=frame.run,
         seq=frame.seq,
@@ -229,12 +240,12 @@ def _lost(frame: Frame, epoch: str, loss: str) -> Judged:
         epoch=epoch,
         outcome=None,
         loss=loss,
-        timings=(_live(frame),) if epoch else (),
+        timings=(_live(frame), *((unanswered,) if is_shadows_error else ())) if epoch else (),
     )
 
 
 def _live(frame: Frame) -> Timing:
-    return Timing(frame.side, "live", frame.elapsed_us)
+    return Timing(frame.side, "live", frame.elapsed_us, frame.status >= _FIRST_ERROR)
 
 
 def _finding(frame: Frame, plan: Plan, exchange: Exchange, verdict: Verdict) -> Finding:

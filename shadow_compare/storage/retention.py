@@ -16,6 +16,7 @@ from shadow_compare.storage.proof_tables import recorded_pairs, rule_uses
 from shadow_compare.storage.schema import current_revision, head_revision
 from shadow_compare.storage.strata_tables import strata
 from shadow_compare.storage.tables import (
+    answered,
     domains,
     epochs,
     examples,
@@ -37,7 +38,18 @@ KEPT = (examples, recorded_pairs, journal)
 # they are, and `samples` and `strata`, which hold nothing else.
 _COUNTED = frozenset(
     table.name
-    for table in (domains, epochs, latencies, ledger, rule_uses, runs, strata, tallies, totals)
+    for table in (
+        answered,
+        domains,
+        epochs,
+        latencies,
+        ledger,
+        rule_uses,
+        runs,
+        strata,
+        tallies,
+        totals,
+    )
 )
 
 Holds = Callable[[bytes], bool]

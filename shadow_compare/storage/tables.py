@@ -90,6 +90,18 @@ latencies = sa.Table(
     _count("answers"),
 )
 
+# How often each side answered and how often that was an error, in the same intervals.
+answered = sa.Table(
+    "answered",
+    metadata,
+    _key("domain"),
+    sa.Column("at_s", sa.BigInteger, primary_key=True),
+    _key("side"),
+    _key("role"),
+    _count("answers"),
+    _count("errors"),
+)
+
 # Where the live side differed from itself, of `totals.asked_twice` exchanges.
 noise = sa.Table(
     "noise",

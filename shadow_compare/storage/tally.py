@@ -98,10 +98,28 @@ def latencies(judged: Iterable[Judged]) -> list[Row]:
         )
         for one in judged
         for timing in one.timings
+        if timing.elapsed_us is not None
     )
     names = ("domain", "at_s", "side", "role", "bucket")
     return [
         {**dict(zip(names, key, strict=True)), "answers": count} for key, count in counts.items()
+    ]
+
+
+def answered(judged: Iterable[Judged]) -> list[Row]:
+    """Rows to add to `answered`."""
+    answers: Counter[tuple[str, int, str, str]] = Counter()
+    errors: Counter[tuple[str, int, str, str]] = Counter()
+    for one in judged:
+        start = int(one.at_s) // LATENCY_INTERVAL_S * LATENCY_INTERVAL_S
+        for timing in one.timings:
+            key = (one.domain, start, timing.side, timing.role)
+            answers[key] += 1
+            errors[key] += timing.is_error
+    names = ("domain", "at_s", "side", "role")
+    return [
+        {**dict(zip(names, key, strict=True)), "answers": count, "errors": errors[key]}
+        for key, count in answers.items()
     ]
 
 

@@ -64,6 +64,7 @@ class SqlEvidenceWriter:
         await add(connection, tables.totals, tally.totals(batch.judged, added))
         await add(connection, tables.tallies, tally.tallies(batch.judged, added))
         await add(connection, tables.latencies, tally.latencies(batch.judged))
+        await add(connection, tables.answered, tally.answered(batch.judged))
         await add(connection, tables.noise, tally.noise(batch.judged))
         await self._groups.store(connection, batch)
         await self._pairs.store(connection, batch)
@@ -97,5 +98,5 @@ async def _store_epochs(connection: AsyncConnection, batch: Batch) -> None:
 
 
 async def _prune(connection: AsyncConnection, before_s: float) -> None:
-    for table in (tables.tallies, tables.latencies):
+    for table in (tables.tallies, tables.latencies, tables.answered):
         await connection.execute(sa.delete(table).where(table.c.at_s < int(before_s)))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from proxy.routing import Domain
 from shadow_compare.core.evidence import (
     Accounting,
+    Answered,
     DomainEvidence,
     Example,
     Latency,
@@ -33,6 +34,7 @@ class FakeEvidence:
     domains: dict[str, DomainEvidence] = field(default_factory=dict)
     trends: dict[str, Sequence[TrendPoint]] = field(default_factory=dict)
     latencies: dict[str, Sequence[Latency]] = field(default_factory=dict)
+    answers: dict[str, Sequence[Answered]] = field(default_factory=dict)
     found: dict[str, tuple[MismatchGroup, Sequence[Example]]] = field(default_factory=dict)
     stories: dict[str, GroupStory] = field(default_factory=dict)
     away: str | None = None
@@ -86,6 +88,10 @@ class FakeEvidence:
     async def latency(self, domain: str) -> Sequence[Latency]:
         await self._answer()
         return self.latencies.get(domain, ())
+
+    async def answered(self, domain: str) -> Sequence[Answered]:
+        await self._answer()
+        return self.answers.get(domain, ())
 
     async def _answer(self) -> None:
         self.asked += 1

@@ -12,6 +12,7 @@ from shadow_compare.core import ledger
 from shadow_compare.core.batch import Batch, Checkpoint, Finding, Judged
 from shadow_compare.core.epoch import Epoch, join, rules_hash
 from shadow_compare.core.evidence import (
+    Answered,
     DomainEvidence,
     Example,
     Latency,
@@ -401,12 +402,30 @@ class EvidenceInMemory:
         series: dict[tuple[str, str], dict[int, int]] = {}
         for one in (one for one in self.judged if one.domain == domain):
             for timing in one.timings:
+                if timing.elapsed_us is None:
+                    continue
                 counts = series.setdefault((timing.side, timing.role), {})
                 bucket = bucket_of(timing.elapsed_us)
                 counts[bucket] = counts.get(bucket, 0) + 1
         return [
             Latency(side, role, sum(counts.values()), *_quantiles(counts))
             for (side, role), counts in sorted(series.items())
+        ]
+
+    async def answered(self, domain: str) -> Sequence[Answered]:
+        self._check()
+        known = [one for one in self.judged if one.domain == domain]
+        last = max((int(one.at_s) // 300 * 300 for one in known), default=0)
+        found: Counter[tuple[str, str, bool]] = Counter(
+            (timing.side, timing.role, timing.is_error)
+            for one in known
+            if int(one.at_s) // 300 * 300 > last - 3_600
+            for timing in one.timings
+        )
+        return [
+            Answered(side, role, found[side, role, False] + errors, errors)
+            for side, role in sorted({(side, role) for side, role, _ in found})
+            for errors in [found[side, role, True]]
         ]
 
     def _groups(self) -> list[MismatchGroup]:

@@ -12,12 +12,13 @@ import pytest
 from shadow_compare.core.anytime import anytime_bounds_ppm
 from shadow_compare.core.batch import Batch, Checkpoint, Timing
 from shadow_compare.core.epoch import Epoch
+from shadow_compare.core.evidence import Answered
 from shadow_compare.core.sampling import Served
 from shadow_compare.core.verdict import Outcome
 from shadow_compare.errors import EvidenceUnavailable
 from shadow_compare.ports import EvidenceReader, EvidenceWriter
+from shadow_compare.storage.answered_reader import SqlReader
 from shadow_compare.storage.engine import parse, writer_engine
-from shadow_compare.storage.reader import SqlEvidenceReader
 from shadow_compare.storage.schema import migrate
 from shadow_compare.storage.writer import SqlEvidenceWriter
 from tests.fakes.evidence_store import EvidenceInMemory
@@ -34,6 +35,7 @@ from tests.support.comparing import (
 )
 
 pytestmark = pytest.mark.contract
+SLOW = Timing("core", "live", 80_000)
 
 
 class Store(NamedTuple):
@@ -58,7 +60,7 @@ async def store(url: str) -> AsyncIterator[Store]:
         return
     engine = writer_engine(parse(url))
     await migrate(engine)
-    reader = SqlEvidenceReader(parse(url), lambda: NOW_S)
+    reader = SqlReader(parse(url), lambda: NOW_S)
     yield Store(SqlEvidenceWriter(engine), reader)
     await reader.close()
     await engine.dispose()
@@ -318,6 +320,30 @@ async def test_latency_is_told_per_side_and_role(store: Store) -> None:
     assert core.p99_ms == pytest.approx(80, rel=0.05)
     assert (legacy.side, legacy.role, legacy.count) == ("legacy", "live", 3)
     assert legacy.p50_ms == pytest.approx(10, rel=0.05)
+
+
+async def test_answers_and_errors_are_told_per_side_and_role(store: Store) -> None:
+    good = tuple(Timing("legacy", "live", 9_000) for _ in range(3))
+    bad = (Timing("core", "shadow", 80_000, is_error=True), Timing("core", "shadow", 7_000))
+    unanswered = Timing("core", "shadow", None, is_error=True)
+    of_another = judged(3, of="stock", timings=bad)
+    await store.writer.commit(batch(judged(1, timings=good + bad), of_another))
+    await store.writer.commit(batch(judged(2, timings=(unanswered,))))
+
+    assert list(await store.reader.answered("catalog")) == [
+        Answered("core", "shadow", 3, 2),
+        Answered("legacy", "live", 3, 0),
+    ]
+    core, _ = await store.reader.latency("catalog")
+    assert core.count == 2
+    assert list(await store.reader.answered("nothing")) == []
+
+
+async def test_answers_of_more_than_an_hour_ago_say_nothing_of_now(store: Store) -> None:
+    then, now = (judged(n, at_s=NOW_S + n * 3_600.0, timings=(SLOW,)) for n in (1, 3))
+    await store.writer.commit(batch(then, now))
+
+    assert list(await store.reader.answered("catalog")) == [Answered("core", "live", 1, 0)]
 
 
 async def test_domains_do_not_mix(store: Store) -> None:

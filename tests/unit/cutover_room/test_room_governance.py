@@ -15,6 +15,7 @@ from proxy.routing import (
     DataClass,
     DataGate,
     Domain,
+    ErrorsGate,
     GateName,
     Level,
     Risk,
@@ -30,6 +31,7 @@ def governed() -> Domain:
     return replace(
         a_domain(),
         data_gate=DataGate(lag_s=1.0, ready=True),
+        errors_gate=ErrorsGate(1_000),
         webhook_gate=WebhookGate("http://x/"),
         observed=frozenset((GateName.WEBHOOK,)),
         risks=(
@@ -55,7 +57,8 @@ def test_what_holds_a_domain_is_told_first_and_what_is_late_is_told() -> None:
     ]
     assert view.data == "personal data, only in ca-central"
     assert view.checkpoints == (("audit", "2027-01-01, by office"), ("contract", "not done"))
-    assert [name for name, _ in view.asks] == ["data", "webhook"]
+    assert [name for name, _ in view.asks] == ["data", "errors", "webhook"]
+    assert dict(view.asks)["errors"] == "0.1 % more errors, from 500 answers"
     assert view.observed == "webhook"
 
 

@@ -13,6 +13,7 @@ from proxy.routing import (
     DataClass,
     DataGate,
     Domain,
+    ErrorsGate,
     GateName,
     LatencyGate,
     Level,
@@ -59,6 +60,7 @@ def test_every_gate_is_read() -> None:
     gates:
       data: {drift: 3, lag: 800ms, pass: 1d, ready: required}
       latency: {p50: 1x, p99: 1.25x, requests: 200}
+      errors: {max_excess: 0.25%, min_requests: 200}
       webhook: {url: "https://change.internal/banyan?x=1", timeout: 2s}
       observe: [webhook, risks]
 """
@@ -66,6 +68,7 @@ def test_every_gate_is_read() -> None:
 
     assert found.data_gate == DataGate(3, 0.8, 86_400, ready=True)
     assert found.latency_gate == LatencyGate(1_000, None, 1_250, 200)
+    assert found.errors_gate == ErrorsGate(2_500, 200)
     assert found.webhook_gate == WebhookGate("https://change.internal/banyan?x=1", 2)
     assert found.observed == {GateName.WEBHOOK, GateName.RISKS}
 
@@ -77,6 +80,7 @@ def test_gates_have_defaults() -> None:
     assert found.data_gate == DataGate(0, None, None, ready=False)
     assert found.latency_gate == LatencyGate(p95=2_000, requests=500)
     assert found.webhook_gate == WebhookGate("http://x/", 5.0)
+    assert people("    gates: {errors: {max_excess: 0%}}\n").errors_gate == ErrorsGate(0, 500)
 
 
 @pytest.mark.parametrize(
@@ -89,6 +93,10 @@ def test_gates_have_defaults() -> None:
         ("latency: {p99: 1.2}", "gates.latency.p99"),
         ("latency: {p99: 0x}", "gates.latency.p99"),
         ("latency: {p99: fast}", "gates.latency.p99"),
+        ("errors: {}", "gates.errors"),
+        ("errors: {max_excess: 1}", "gates.errors.max_excess"),
+        ("errors: {max_excess: 101%}", "gates.errors.max_excess"),
+        ("errors: {max_excess: 1%, min_requests: 0}", "gates.errors.min_requests"),
         ("webhook: {}", "gates.webhook"),
         ("webhook: {url: 'ftp://x'}", "gates.webhook.url"),
         ("webhook: {url: 'http://user@x/'}", "gates.webhook.url"),

@@ -154,6 +154,46 @@ async def test_after_the_cutover_legacy_is_asked_and_stays_the_control() -> None
     assert [(t.side, t.role) for t in judged.timings] == [("core", "live"), ("legacy", "shadow")]
 
 
+async def test_a_status_of_500_is_an_error_of_the_side_that_gave_it() -> None:
+    house = House(
+        frame(1, status=500),
+        frame(2),
+        answer=lambda _s, one: Answer(499 + one.seq, one.headers, b""),
+    )
+
+    await house.round()
+
+    assert [[(t.side, t.is_error) for t in one.timings] for one in house.evidence.judged] == [
+        [("legacy", True), ("core", True)],
+        [("legacy", False), ("core", True)],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("loss", "errors"),
+    [
+        ("shadow_timeout", [("core", None)]),
+        ("shadow_unreachable", [("core", None)]),
+        # What only the comparer could not read says nothing of the store.
+        ("shadow_opaque", []),
+        ("credentials_missing", []),
+    ],
+)
+async def test_a_shadow_that_gives_no_answer_is_an_error_of_its_side(
+    loss: str, errors: list[tuple[str, None]]
+) -> None:
+    def silent(_side: Side, _one: Frame) -> Answer:
+        raise AskError(loss, "no answer")
+
+    house = House(frame(), answer=silent)
+
+    await house.round()
+
+    [judged] = house.evidence.judged
+    assert judged.loss == loss
+    assert [(t.side, t.elapsed_us) for t in judged.timings if t.is_error] == errors
+
+
 async def test_noise_asks_the_live_side_again_and_excuses_only_what_moved_there() -> None:
     def restless(side: Side, one: Frame) -> Answer:
         said = {"legacy": {**json.loads(one.body), "n": 2}, "core": {"n": 3, "a": one.seq}}

@@ -30,6 +30,13 @@ def shop(policy: ShadowPolicy) -> Domain:
 async def ends(
     policy: ShadowPolicy | Domain, answer: object, *frames: Frame
 ) -> tuple[list[str], FakeAsker, FakeClock]:
+    evidence, asker, clock = await compared(policy, answer, *frames)
+    return [str(one.outcome or one.loss) for one in evidence.judged], asker, clock
+
+
+async def compared(
+    policy: ShadowPolicy | Domain, answer: object, *frames: Frame
+) -> tuple[EvidenceInMemory, FakeAsker, FakeClock]:
     spool, evidence, clock = FakeSpool(), EvidenceInMemory(now_s=NOW_S), FakeClock(NOW_S)
     run = spool.runs.setdefault("run-1", FakeRun())
     for one in frames:
@@ -40,7 +47,7 @@ async def ends(
     ours = policy if isinstance(policy, Domain) else shop(policy)
     comparer = Comparer(gear, RoutingTable((ours,), STORES, (), "abc"), max_age_s=900)
     await comparer.round(lambda: False)
-    return [str(one.outcome or one.loss) for one in evidence.judged], asker, clock
+    return evidence, asker, clock
 
 
 def write(**more: object) -> Frame:
@@ -117,6 +124,22 @@ async def test_what_is_equal_when_asked_again_is_skew_and_never_a_match(
     assert found == [end]
     assert [side for side, _ in asker.asked] == [Side.CORE, Side.LEGACY, Side.CORE]
     assert clock.time_s == NOW_S + 2
+
+
+async def test_an_error_that_is_gone_at_the_second_look_was_an_error_all_the_same() -> None:
+    statuses = iter((503, 200))
+
+    def healing(side: Side, one: Frame) -> Answer:
+        status = next(statuses) if side is Side.CORE else 200
+        return Answer(status, one.headers, one.body)
+
+    evidence, _, _ = await compared(
+        ShadowPolicy(recheck_s=2.0), healing, frame(route=DETAIL, target="/products/7/", body=b"{}")
+    )
+
+    [judged] = evidence.judged
+    assert judged.loss == "skew"
+    assert [(t.side, t.is_error) for t in judged.timings] == [("legacy", False), ("core", True)]
 
 
 async def test_a_pause_after_the_live_answer_is_kept() -> None:
