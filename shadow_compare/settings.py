@@ -101,5 +101,5 @@ class CompareSettings(BaseSettings):
 
 
 def secret_from_environment(name: str) -> str | None:
-    """A variable that a routing file names with env:NAME; None when it is not set or empty."""
+    """A variable that a routing file names; None when it is not set or empty."""
     return os.environ.get(name) or None

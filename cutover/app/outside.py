@@ -11,19 +11,25 @@ from cutover.app.flips import open_flips
 from cutover.core.flip_gates import Facts, Stream, Unknown
 from cutover.core.outside_gates import DataFacts, Outside, Said
 from cutover.core.readiness import readiness
-from cutover.edge.asking import ask_webhook
+from cutover.edge.asking import Secret, ask_webhook
 from cutover.ports.outside import StepAsked
 from cutover.service.flipping_house import OURS
 from cutover.settings import CutoverSettings
+from shadow_compare.settings import secret_from_environment
 
 _DEADLINE_S = 20.0
 
 
 async def ask_outside(
-    settings: CutoverSettings, steps: Sequence[StepAsked]
+    settings: CutoverSettings,
+    steps: Sequence[StepAsked],
+    secret: Secret = secret_from_environment,
 ) -> Mapping[str, Outside]:
-    """Domain to what databases and other systems say. Never raises."""
-    said = await asyncio.gather(*(_webhooks(step) for step in steps))
+    """Domain to what databases and other systems say. Never raises.
+
+    `secret` reads a variable that a gate names.
+    """
+    said = await asyncio.gather(*(_webhooks(step, secret) for step in steps))
     asked = [step.domain for step in steps if step.data]
     data: Mapping[str, tuple[DataFacts, ...]] = {}
     problem = ""
@@ -40,8 +46,9 @@ async def ask_outside(
     }
 
 
-async def _webhooks(step: StepAsked) -> tuple[Said, ...]:
-    return tuple(await asyncio.gather(*(ask_webhook(gate, step) for gate in step.webhooks)))
+async def _webhooks(step: StepAsked, secret: Secret) -> tuple[Said, ...]:
+    asked = (ask_webhook(gate, step, secret) for gate in step.webhooks)
+    return tuple(await asyncio.gather(*asked))
 
 
 async def _data(

@@ -43,7 +43,10 @@ def errors_gate_text(domain: Domain) -> str:
 def webhook_gate_text(domain: Domain) -> str:
     """Who else is asked."""
     gate = domain.webhook_gate
-    return "none" if gate is None else f"{gate.url} within {spelled(gate.timeout_s)}"
+    if gate is None:
+        return "none"
+    signed = "" if gate.secret_env is None else f", signed by {gate.secret_env}"
+    return f"{gate.url} within {spelled(gate.timeout_s)}{signed}"
 
 
 def compliance_text(rules: Compliance | None) -> str:

@@ -77,10 +77,15 @@ class ErrorsGate:
 
 @dataclass(frozen=True, slots=True)
 class WebhookGate:
-    """Another system that is asked whether a step may be taken."""
+    """Another system that is asked whether a step may be taken.
+
+    Attributes:
+        secret_env: the variable whose value signs the question; None for an unsigned one.
+    """
 
     url: str
     timeout_s: float = 5.0
+    secret_env: str | None = None
 
 
 class Level(StrEnum):

@@ -12,6 +12,7 @@ from proxy.routing.values import Reader, shown
 _DAY_S = 86_400.0
 _MOST = 10**9
 _TIMES = re.compile(r"(\d{1,3})(?:\.(\d{1,3}))?x", re.ASCII)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _URL = re.compile(r"https?://[^\s/?#@]+(?:[/?][^\s#]*)?", re.ASCII)
 
 
@@ -93,7 +94,7 @@ def parse_errors_gate(reader: Reader, key: str, node: Node) -> ErrorsGate | None
 
 def parse_webhook_gate(reader: Reader, key: str, node: Node) -> WebhookGate | None:
     """Read `gates.webhook`."""
-    fields = reader.fields(node, key, ("url", "timeout"))
+    fields = reader.fields(node, key, ("url", "timeout", "secret_env"))
     if fields is None:
         return None
     if "url" not in fields:
@@ -108,7 +109,22 @@ def parse_webhook_gate(reader: Reader, key: str, node: Node) -> WebhookGate | No
     if "timeout" in fields:
         place = f"{key}.timeout"
         timeout_s = reader.duration(fields["timeout"], place, least_s=0.1, most_s=30)
-    return None if url is None or timeout_s is None else WebhookGate(url, timeout_s)
+    secret_env = None
+    if "secret_env" in fields:
+        secret_env = _secret_env(reader, f"{key}.secret_env", fields["secret_env"])
+    return None if url is None or timeout_s is None else WebhookGate(url, timeout_s, secret_env)
+
+
+def _secret_env(reader: Reader, key: str, node: Node) -> str | None:
+    text = reader.text(node, key)
+    if text is None:
+        return None
+    # What is refused may be a secret after all, and is not said again.
+    if text.startswith("whsec_") or not _VARIABLE.fullmatch(text):
+        what = "A secret does not stand in this file, only the name of its variable."
+        reader.note(node.line, key, what, "Write it like BANYAN_CHANGE_SECRET.")
+        return None
+    return text
 
 
 def parse_observed(reader: Reader, key: str, node: Node) -> frozenset[GateName]:

@@ -6,13 +6,16 @@ import asyncio
 import sqlite3
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from aiohttp import web
+from standardwebhooks import Webhook
 
 from cutover.api.sampling import tables_of
 from cutover.app.outside import ask_outside
+from cutover.core.notice_shapes import make_secret
 from cutover.core.outside_gates import Outside
 from cutover.core.stages import Position
 from cutover.core.strata import Verdict
@@ -25,6 +28,7 @@ from tests.support.stores import small_store
 
 pytestmark = pytest.mark.integration
 
+SECRET = make_secret(b"a secret of thirty-two bytes ...")
 STEP = StepAsked(
     domain="checkout",
     before=Position(Stage.SHADOW),
@@ -81,6 +85,58 @@ async def test_whatever_else_it_does_is_inconclusive_and_told() -> None:
     huge = b'{"verdict": "pass", "reason": "' + b"x" * 100_000 + b'"}'
     assert (await said_by(huge))[1] == "its answer is longer than 65,536 bytes"
     assert await said_by(None, timeout_s=0.2) == (broken, "no answer within 0.2 s")
+
+
+async def test_a_question_is_signed_so_that_the_standards_own_library_takes_it() -> None:
+    asked: list[tuple[bytes, dict[str, str]]] = []
+
+    async def answers(request: web.Request) -> web.Response:
+        asked.append((await request.read(), dict(request.headers)))
+        return web.json_response({"verdict": "pass"})
+
+    # The library checks the time against its own clock.
+    now = datetime.now(UTC)  # noqa: TID251 - as it does
+    steps = [replace(STEP, at=now - timedelta(seconds=n)) for n in (0, 1)]
+    async with small_store(answers) as system:
+        gates = [WebhookGate(system.url, secret_env=name) for name in ("CHANGE_SECRET", None)]
+        for step in steps:
+            await ask_outside(
+                load_settings({}),
+                [replace(step, webhooks=(gates[0],))],
+                {"CHANGE_SECRET": SECRET}.get,
+            )
+        await ask_outside(load_settings({}), [replace(STEP, webhooks=(gates[1],))])
+
+    *signed, (_, plain) = asked
+    for body, headers in signed:
+        assert Webhook(SECRET).verify(body, headers)["domain"] == "checkout"
+    ids = [headers["webhook-id"] for _, headers in signed]
+    assert len(set(ids)) == 2
+    assert not any(name.lower().startswith("webhook-") for name in plain)
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        (None, "CHANGE_SECRET, whose secret signs the question, is not set"),
+        ("hunter2", "CHANGE_SECRET holds no secret"),
+    ],
+)
+async def test_without_its_secret_a_system_is_not_asked_and_the_value_is_not_told(
+    value: str | None, why: str
+) -> None:
+    async def answers(_request: web.Request) -> web.Response:
+        return web.json_response({"verdict": "pass"})
+
+    async with small_store(answers) as system:
+        step = replace(STEP, webhooks=(WebhookGate(system.url, secret_env="CHANGE_SECRET"),))
+        found = await ask_outside(load_settings({}), [step], {"CHANGE_SECRET": value}.get)
+
+    (said,) = found["checkout"].webhooks
+    assert said.verdict is Verdict.INCONCLUSIVE
+    assert why in said.sentences[0]
+    assert "hunter2" not in said.sentences[0]
+    assert system.asked == []
 
 
 async def test_a_system_that_is_away_is_inconclusive() -> None:

@@ -310,6 +310,66 @@ async def test_others_are_asked_about_steps_that_bring_shoppers_and_about_no_rol
     assert asked == []
 
 
+MANY = """\
+apiVersion: banyan/v1
+stores: {legacy: {url: "http://a"}, core: {url: "http://b"}}
+shopper: ["cookie:s"]
+domains:
+"""
+
+
+def many(**stages: str) -> str:
+    """A file with a domain for each name, each with a webhook of its own."""
+    told = [MANY]
+    for name, stage in stages.items():
+        share = ", core_share: 10%" if stage == "canary" else ""
+        told.append(
+            f"  {name}: {{owner: shop, stage: {stage}{share}, routes: [{{path: /{name}}}],"
+            f" gates: {{webhook: {{url: 'http://{name}/'}}}}}}\n"
+        )
+    return "".join(told)
+
+
+async def test_one_plan_asks_each_system_once_and_only_about_steps_that_bring_shoppers(
+    tmp_path: Path,
+) -> None:
+    asked: list[StepAsked] = []
+
+    async def outside(steps: Sequence[StepAsked]) -> Mapping[str, Outside]:
+        asked.extend(steps)
+        said = Said(Verdict.PASS, ("yes",))
+        return {step.domain: Outside(webhooks=(said,)) for step in steps}
+
+    books = replace(books_in(tmp_path), ask_outside=outside)
+    await applied(books, many(ahead="legacy", back="legacy", rests="legacy", starts="legacy"))
+    await applied(books, many(ahead="shadow", back="shadow", rests="shadow", starts="legacy"))
+    # Into shadow no shopper is brought to the core, so nobody was asked yet.
+    assert asked == []
+
+    prepared = await planned(
+        books, many(ahead="canary", back="legacy", rests="shadow", starts="shadow", new="legacy")
+    )
+
+    assert refusals(prepared) == []
+    assert [(one.domain, [hook.url for hook in one.webhooks]) for one in asked] == [
+        ("ahead", ["http://ahead/"])
+    ]
+
+
+async def test_a_step_that_is_refused_outright_asks_no_other_system(tmp_path: Path) -> None:
+    asked: list[StepAsked] = []
+
+    async def outside(steps: Sequence[StepAsked]) -> Mapping[str, Outside]:
+        asked.extend(steps)
+        return {}
+
+    books = replace(books_in(tmp_path), ask_outside=outside)
+    await applied(books, many(ahead="legacy"))
+
+    assert "one stage at a time" in refusals(await planned(books, many(ahead="canary")))[0]
+    assert asked == []
+
+
 async def test_a_core_that_takes_twice_as_long_does_not_get_shoppers(tmp_path: Path) -> None:
     gates = "latency: {p99: 1.2x, requests: 100}"
     books = await in_shadow(tmp_path, gates)

@@ -61,7 +61,7 @@ def test_every_gate_is_read() -> None:
       data: {drift: 3, lag: 800ms, pass: 1d, ready: required}
       latency: {p50: 1x, p99: 1.25x, requests: 200}
       errors: {max_excess: 0.25%, min_requests: 200}
-      webhook: {url: "https://change.internal/banyan?x=1", timeout: 2s}
+      webhook: {url: "https://change.internal/banyan?x=1", timeout: 2s, secret_env: CHANGE_SECRET}
       observe: [webhook, risks]
 """
     )
@@ -69,7 +69,8 @@ def test_every_gate_is_read() -> None:
     assert found.data_gate == DataGate(3, 0.8, 86_400, ready=True)
     assert found.latency_gate == LatencyGate(1_000, None, 1_250, 200)
     assert found.errors_gate == ErrorsGate(2_500, 200)
-    assert found.webhook_gate == WebhookGate("https://change.internal/banyan?x=1", 2)
+    asked = WebhookGate("https://change.internal/banyan?x=1", 2, "CHANGE_SECRET")
+    assert found.webhook_gate == asked
     assert found.observed == {GateName.WEBHOOK, GateName.RISKS}
 
 
@@ -101,6 +102,7 @@ def test_gates_have_defaults() -> None:
         ("webhook: {url: 'ftp://x'}", "gates.webhook.url"),
         ("webhook: {url: 'http://user@x/'}", "gates.webhook.url"),
         ("webhook: {url: 'http://x/', timeout: 1h}", "gates.webhook.timeout"),
+        ("webhook: {url: 'http://x/', secret_env: '1X'}", "gates.webhook.secret_env"),
         ("observe: [speed]", "gates.observe[0]"),
         ("observe: [data, data]", "gates.observe[1]"),
     ],
@@ -109,6 +111,14 @@ def test_what_makes_no_sense_is_refused_at_its_place(gates: str, what: str) -> N
     (told,) = problems(f"    gates: {{{gates}}}\n")
 
     assert told.startswith(f"f:9: domains.people.{what}")
+
+
+@pytest.mark.parametrize("secret", ["whsec_c2VjcmV0", "c2Vj cmV0", "s3cr3t!"])
+def test_a_secret_in_the_file_is_refused_and_not_repeated(secret: str) -> None:
+    (told,) = problems(f"    gates: {{webhook: {{url: 'http://x/', secret_env: '{secret}'}}}}\n")
+
+    assert "A secret does not stand in this file" in told
+    assert secret not in told
 
 
 def test_a_risk_is_read_and_says_what_was_done_about_it() -> None:
