@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cutover.core.strata import Rest, Verdict, Weighed, rest_of, verdict_of, weigh
 from proxy.routing import PPM, Domain, ParityGate
@@ -59,10 +59,21 @@ class Judgement:
 
 
 def judge(gates: Sequence[ParityGate], domain: Domain, findings: Findings) -> Judgement:
-    """Judge a domain by every gate asked; the hardest answer counts.
+    """Judge a domain by all of its evidence at once: by parity and by coverage.
 
     `domain` is the domain as it is to be: its routes are those that must have been seen.
     """
+    parity = judge_parity(gates, domain, findings)
+    unseen = unseen_words(unseen_routes(domain, findings.evidence))
+    if not unseen:
+        return parity
+    if parity.verdict is Verdict.PASS:
+        return replace(parity, verdict=Verdict.INCONCLUSIVE, sentences=(unseen,))
+    return replace(parity, sentences=(*parity.sentences, unseen))
+
+
+def judge_parity(gates: Sequence[ParityGate], domain: Domain, findings: Findings) -> Judgement:
+    """Judge how equal the answers were, by every gate asked; the hardest answer counts."""
     evidence = findings.evidence
     if evidence is None:
         return Judgement(
@@ -98,7 +109,6 @@ def _judge_one(
         *_too_few(gate, parity, bounds, evidence),
         *_strata(gate, weighed, rest, Verdict.INCONCLUSIVE),
         *(() if fails else _repeated(gate, parity, weighed)),
-        *_unseen(domain, evidence),
         *_backlog(evidence),
     ]
     verdict = Verdict.FAIL if fails else Verdict.INCONCLUSIVE if waits else Verdict.PASS
@@ -252,15 +262,28 @@ def _too_few(
     ]
 
 
-def _unseen(domain: Domain, evidence: DomainEvidence) -> list[str]:
-    """Routes of safe methods that nothing was compared on; others are never mirrored."""
-    unseen = [
-        route.name
-        for route in domain.routes
-        if route.name in evidence.unseen and {"GET", "HEAD"} & set(route.methods)
-    ]
+def readable_routes(domain: Domain) -> tuple[str, ...]:
+    """Routes of safe methods; that others are mirrored is not to be expected."""
+    safe = {"GET", "HEAD"}
+    return tuple(route.name for route in domain.routes if safe & set(route.methods))
+
+
+def unseen_routes(domain: Domain, evidence: DomainEvidence | None) -> tuple[str, ...]:
+    """Those of them that nothing was compared on; none where there is no evidence to ask."""
+    unseen = () if evidence is None else evidence.unseen
+    return tuple(name for name in readable_routes(domain) if name in unseen)
+
+
+def unseen_words(unseen: Sequence[str]) -> str:
+    """A sentence about routes that nothing was compared on; "" for none."""
+    if not unseen:
+        return ""
     more = f" and {len(unseen) - _SHOWN:,} more" if len(unseen) > _SHOWN else ""
-    return [f"route {', '.join(unseen[:_SHOWN])}{more} never compared"] if unseen else []
+    routes, each = ("route", "") if len(unseen) == 1 else ("routes", " to each")
+    return (
+        f"{routes} {', '.join(unseen[:_SHOWN])}{more} never compared; one mirrored request{each}"
+        " would do"
+    )
 
 
 def _backlog(evidence: DomainEvidence) -> list[str]:

@@ -16,7 +16,7 @@ from cutover.core.outside_gates import Outside, judge_data, judge_latency, judge
 from cutover.core.plan import DomainChange, GateAnswer, Plan
 from cutover.core.stages import Direction, needs_evidence, position
 from cutover.core.strata import Verdict
-from proxy.routing import Compliance, Domain, RoutingTable, Stage
+from proxy.routing import Compliance, Domain, GateName, RoutingTable, Stage
 from shadow_compare.core.evidence import Answered, Latency
 
 T = TypeVar("T")
@@ -31,6 +31,7 @@ class Asker:
     Attributes:
         actor: as the ledger would name them.
         given: domain to what people said of its steps since its last one, oldest first.
+        coverage: domain to what of it was compared at all, where parity is asked too.
         outside: domain to what others say of its step.
         latencies: domain to how long both sides took lately.
         answered: domain to how often they answered and failed lately.
@@ -40,6 +41,7 @@ class Asker:
     at: datetime
     actor: str
     given: Mapping[str, Sequence[Approval]] = field(default_factory=dict)
+    coverage: Mapping[str, GateAnswer] = field(default_factory=dict)
     outside: Mapping[str, Outside] = field(default_factory=dict)
     latencies: Mapping[str, Sequence[Latency]] = field(default_factory=dict)
     answered: Mapping[str, Sequence[Answered]] = field(default_factory=dict)
@@ -98,7 +100,9 @@ def with_gates(
 
 
 def _judged(change: DomainChange, pair: Pair, asker: Asker) -> DomainChange:
+    covered = asker.coverage.get(change.domain)
     answers = (
+        *(() if covered is None else (covered,)),
         *_calendar(pair, asker),
         *_approvals(pair, asker),
         *_outside(pair, asker),
@@ -114,7 +118,11 @@ def _judged(change: DomainChange, pair: Pair, asker: Asker) -> DomainChange:
             for sentence in answer.sentences
         ),
     ]
-    watching = tuple(f"{name} gate " for name in pair.before.observed & pair.after.observed)
+    watched = pair.before.observed & pair.after.observed
+    # Coverage is asked with parity: whoever only watches the one, watches the other.
+    if GateName.PARITY in watched:
+        watched |= {GateName.COVERAGE}
+    watching = tuple(f"{name} gate " for name in watched)
     return replace(
         change,
         answers=answers,

@@ -6,10 +6,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from cutover.core.coverage_gate import judge_coverage
 from cutover.core.flip_owners import Owners, with_owners
-from cutover.core.gate import Judgement, judge, percent
+from cutover.core.gate import Judgement, judge_parity, percent
 from cutover.core.load_gate import Loads
-from cutover.core.plan import Plan, gates_asked, make_plan, measured_steps, steps_to_judge
+from cutover.core.plan import (
+    GateAnswer,
+    Plan,
+    gates_asked,
+    make_plan,
+    measured_steps,
+    steps_to_judge,
+)
 from cutover.core.ramps import ramps_kept
 from cutover.core.revision import Entry, Evidence, Revision, RevisionKind
 from cutover.core.step_gates import Asker, forward_pairs, with_gates
@@ -102,16 +110,20 @@ async def prepare(  # noqa: PLR0913 - what is asked for, and what each question 
     names = [domain.name for domain in measured]
     findings = await gather(open_evidence, tuple(asked.values()), names)
     judgements: dict[str, Judgement] = {}
+    coverage: dict[str, GateAnswer] = {}
     for domain in steps:
         before = None if in_force.table is None else in_force.table.domain(domain.name)
         gates = gates_asked(before, domain)
-        judgements[domain.name] = judge(gates, domain, findings[domain.name])
+        judgements[domain.name] = judge_parity(gates, domain, findings[domain.name])
+        if covered := judge_coverage(gates, domain, findings[domain.name]):
+            coverage[domain.name] = covered
     plan = make_plan(table, in_force.table, judgements, init=init)
     plan = with_owners(plan, table, owners or {})
     asker = Asker(
         books.now(),
         actor,
         approvals_given(books.ledger, plan, in_force.table),
+        coverage,
         await ask_outside(books, plan, in_force.table, table, actor),
         {name: findings[name].latencies for name in names},
         {name: findings[name].answered for name in names},
@@ -204,12 +216,8 @@ def _loads(
 
 
 def _evidence(plan: Plan) -> list[Evidence]:
-    others = [
-        Evidence(change.domain, str(one.verdict), one.sentences, gate=one.gate, inputs=one.inputs)
-        for change in plan.changes
-        for one in change.answers
-    ]
-    return others + [
+    """What every gate said, parity first."""
+    return [
         Evidence(
             domain=change.domain,
             verdict=str(found.verdict),
@@ -221,4 +229,8 @@ def _evidence(plan: Plan) -> list[Evidence]:
         )
         for change in plan.changes
         if (found := change.judgement) is not None
+    ] + [
+        Evidence(change.domain, str(one.verdict), one.sentences, gate=one.gate, inputs=one.inputs)
+        for change in plan.changes
+        for one in change.answers
     ]

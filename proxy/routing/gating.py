@@ -10,13 +10,15 @@ from enum import StrEnum
 class GateName(StrEnum):
     """Every gate that there is, as `observe` names it.
 
-    parity: answers are equal. calendar: the hour is right. approvals: people said yes.
-    data: both databases hold the same. latency: the core is as fast. errors: it fails no more
-    often. webhook: somebody else's system says yes. loadtest: the core bears as much.
-    risks: no severe risk is open. checkpoints: what the data's class asks for is done.
+    parity: answers are equal. coverage: every route was compared. calendar: the hour is
+    right. approvals: people said yes. data: both databases hold the same. latency: the core
+    is as fast. errors: it fails no more often. webhook: somebody else's system says yes.
+    loadtest: the core bears as much. risks: no severe risk is open. checkpoints: what the
+    data's class asks for is done.
     """
 
     PARITY = "parity"
+    COVERAGE = "coverage"
     CALENDAR = "calendar"
     APPROVALS = "approvals"
     DATA = "data"

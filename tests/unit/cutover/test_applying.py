@@ -90,8 +90,11 @@ async def test_a_step_is_written_down_with_the_evidence_it_was_taken_on(tmp_path
 
     revision = await applied(books, CANARY, FakeEvidence({"catalog": seen(400)}))
 
-    (evidence,) = revision.entry.evidence
+    evidence, covered = revision.entry.evidence
     assert (evidence.domain, evidence.verdict, evidence.compared) == ("catalog", "pass", 400)
+    assert (covered.gate, covered.verdict) == ("coverage", "pass")
+    assert covered.inputs["routes"] >= 1
+    assert covered.inputs["unseen"] == 0
     assert evidence.lower_ppm >= evidence.min_ppm == 990_000
 
 

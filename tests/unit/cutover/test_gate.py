@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cutover.core.gate import Findings, Judgement, Verdict, judge, percent
+from cutover.core.gate import Findings, Judgement, Verdict, judge, judge_parity, percent
 from proxy.routing import ParityGate
 from shadow_compare.core.evidence import (
     Accounting,
@@ -139,10 +139,14 @@ def test_answers_that_could_not_be_read_fail_the_gate() -> None:
 
 
 def test_a_route_that_was_never_compared_holds_the_gate_open() -> None:
-    answer = judged(evidence(parity(5_000), unseen=(LIST,)))
+    found = evidence(parity(5_000), unseen=(LIST,))
+    answer = judged(found)
 
     assert answer.verdict is Verdict.INCONCLUSIVE
-    assert answer.sentences == ("route GET /catalog/ never compared",)
+    assert answer.sentences == (
+        "route GET /catalog/ never compared; one mirrored request would do",
+    )
+    assert judge_parity((GATE,), CATALOG, Findings(found)).verdict is Verdict.PASS
 
 
 def test_a_route_that_is_never_mirrored_is_not_waited_for() -> None:

@@ -209,7 +209,7 @@ async def test_a_ramp_takes_each_share_after_its_time_and_ends(world: World) -> 
         ("catalog: canary 25 % -> canary 100 %",),
     ]
     assert entries[1].reason == "its ramp: 10m and 600 answers of the core at this share"
-    assert [one.gate for one in entries[1].evidence] == ["parity"]
+    assert [one.gate for one in entries[1].evidence] == ["parity", "coverage"]
 
 
 async def test_a_ramp_waits_for_answers_however_long(world: World) -> None:

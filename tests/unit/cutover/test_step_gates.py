@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cutover.core.outside_gates import DataFacts, Outside, Said
+from cutover.core.plan import DomainChange
 from cutover.core.revision import RevisionKind, chain_problems, from_json
 from cutover.core.strata import Verdict
 from cutover.errors import IllegalStep, NothingInForce, UnknownDomain
@@ -279,8 +280,63 @@ async def test_parity_may_only_watch_too(tmp_path: Path) -> None:
     (change,) = (await planned(books, a_file("canary", watching))).plan.changes
 
     assert change.refusals == ()
-    assert change.observed
-    assert all(one.startswith("parity gate ") for one in change.observed)
+    parity, coverage = change.observed
+    assert parity.startswith("parity gate is inconclusive: ")
+    assert coverage == (
+        "coverage gate is inconclusive: route GET /c never compared; one mirrored request would do"
+    )
+
+
+async def test_coverage_that_only_watches_leaves_parity_as_it_is(tmp_path: Path) -> None:
+    watching = "parity: {min: 99%, samples: 300}, observe: [coverage]"
+    books = await in_shadow(tmp_path, watching)
+
+    (change,) = (await planned(books, a_file("canary", watching))).plan.changes
+
+    assert [one.split(":")[0] for one in change.refusals] == ["parity gate is inconclusive"]
+    assert [one.split(":")[0] for one in change.observed] == ["coverage gate is inconclusive"]
+
+
+async def test_a_route_that_nobody_asked_for_holds_a_step_by_the_name_of_coverage(
+    tmp_path: Path,
+) -> None:
+    gates = "parity: {min: 99%, samples: 300}"
+    books = await in_shadow(tmp_path, gates)
+
+    async def planned_with(*unseen: str) -> DomainChange:
+        known = some_evidence(
+            "catalog", some_parity(5_000, lower_ppm=0), heartbeat_s=1.0, unseen=unseen
+        )
+        opening = Opening(FakeEvidence({"catalog": known}))
+        text = a_file("canary", gates).encode()
+        (change,) = (await prepare(books, text, "routing.yaml", opening.how())).plan.changes
+        return change
+
+    held, free = await planned_with("GET /c"), await planned_with()
+
+    assert held.refusals == (
+        "coverage gate is inconclusive: route GET /c never compared; one mirrored request would do",
+    )
+    assert held.judgement is not None
+    assert held.judgement.verdict is Verdict.PASS
+    assert free.refusals == ()
+    assert [(one.gate, one.sentences) for one in free.answers] == [
+        ("coverage", ("the route was compared",))
+    ]
+
+
+async def test_evidence_that_is_away_is_said_once_and_by_parity(tmp_path: Path) -> None:
+    gates = "parity: {min: 99%, samples: 300}"
+    books = await in_shadow(tmp_path, gates)
+    opening = Opening(FakeEvidence(away="no answer"))
+
+    text = a_file("canary", gates).encode()
+    (change,) = (await prepare(books, text, "routing.yaml", opening.how())).plan.changes
+
+    assert change.refusals == (
+        "parity gate is inconclusive: the evidence cannot be read: no answer",
+    )
+    assert change.answers == ()
 
 
 async def test_others_are_asked_about_steps_that_bring_shoppers_and_about_no_rollback(
