@@ -38,6 +38,20 @@ def next_stage(domain: Domain) -> Stage | None:
     return None if domain.approvals is None else _NEXT.get(domain.stage)
 
 
+def waits_for(domain: Domain, view: ApprovalsView | None) -> str:
+    """What the next stage waits for of people's yes, as a clause; "" for nothing.
+
+    `view` is None where the ledger was not asked, as for the first page.
+    """
+    rule = domain.approvals
+    if rule is None or next_stage(domain) is None:
+        return ""
+    if view is None or view.problem:
+        people = "1 person has" if rule.count == 1 else f"{rule.count} people have"
+        return f"may go ahead once {people} said yes"
+    return view.missing.removesuffix(".")
+
+
 def to_read(domain: str, history: History) -> tuple[int, ...]:
     """The entries that may hold a yes that counts, newest first: those since the last step."""
     found: list[int] = []

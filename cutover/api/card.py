@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from cutover.api.accounting import AccountingLine, accounting_line
+from cutover.api.approvalview import ApprovalsView, waits_for
 from cutover.api.charts import floor_of
 from cutover.api.courses import by_itself, held_back
 from cutover.api.dots import Pair
@@ -115,8 +116,8 @@ def anchor_of(name: str) -> str:
     return "d-" + hashlib.blake2b(name.encode(), digest_size=6).hexdigest()
 
 
-def card_of(domain: Domain, facts: Facts) -> Card:
-    """Decide what a domain's card says."""
+def card_of(domain: Domain, facts: Facts, approvals: ApprovalsView | None = None) -> Card:
+    """Decide what a domain's card says. Without `approvals` the ledger was not asked."""
     reading: Reading[DomainReading] = facts.domains.get(domain.name, Reading())
     known = reading.value
     evidence = known.evidence if known else None
@@ -128,7 +129,7 @@ def card_of(domain: Domain, facts: Facts) -> Card:
     attention = _attention(gate, account)
     latency = in_order(known.latency) if known else ()
     trend = known.trend if known else ()
-    step = next_step(domain, gate)
+    step = next_step(domain, gate, waits_for(domain, approvals))
     return Card(
         name=domain.name,
         anchor=anchor_of(domain.name),

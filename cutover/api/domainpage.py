@@ -67,7 +67,7 @@ class DomainPage:
 
 def domain_page(domain: Domain, facts: Facts, approvals: ApprovalsView | None = None) -> DomainPage:
     """Decide what a domain's page says."""
-    card = card_of(domain, facts)
+    card = card_of(domain, facts, approvals)
     history = about(domain.name, facts.revisions.value or ())
     gate = domain.parity_gate
     reading = facts.domains.get(domain.name)

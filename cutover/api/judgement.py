@@ -11,7 +11,7 @@ from cutover.api.figures import count, counted, percent_of_ppm, plain_percent
 from cutover.core.gate import Findings, judge
 from cutover.core.stages import next_steps, position
 from cutover.core.strata import Verdict, Worst
-from proxy.routing import Domain, ParityGate, Stage
+from proxy.routing import BASIS_POINTS, Domain, ParityGate, Stage
 from shadow_compare.core.anytime import anytime_samples_needed
 from shadow_compare.core.evidence import DomainEvidence, MismatchGroup, Parity
 
@@ -168,8 +168,11 @@ def _off(word: str, sentence: str) -> GateLine:
     return GateLine(Light.OFF, word, (sentence,))
 
 
-def next_step(domain: Domain, gate: GateLine) -> str:
-    """One sentence: what the next step is and what it waits for."""
+def next_step(domain: Domain, gate: GateLine, approvals: str = "") -> str:
+    """One sentence: what the next step is and what it waits for.
+
+    `approvals` is what its next stage waits for of people's yes, a clause; "" for nothing.
+    """
     if domain.stage is Stage.RETIRED:
         return "Nothing is left to do."
     step = {
@@ -182,5 +185,9 @@ def next_step(domain: Domain, gate: GateLine) -> str:
         step = f"Advance to {next_steps(position(domain))}"
     is_free = domain.stage is Stage.LEGACY or domain.ungated
     if is_free or gate.light is Light.PASS:
-        return f"{step}: may go ahead."
+        if not approvals:
+            return f"{step}: may go ahead."
+        if domain.stage is Stage.CANARY and domain.core_share_bp < BASIS_POINTS:
+            return f"{step}: may go ahead (core: {approvals})."  # a larger share asks nobody
+        return f"{step}: {approvals}."
     return f"{step}: {gate.sentences[0]}."

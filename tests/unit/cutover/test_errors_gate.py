@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cutover.cli.show import plan_lines
 from cutover.core.errors_gate import judge_errors
 from cutover.core.live import Tally, judge_live
 from cutover.core.strata import Verdict
 from cutover.service.applying import Prepared, commit, prepare
+from cutover.service.values import plan_value
 from proxy.routing import ErrorsGate, RollbackRule, Side
 from shadow_compare.core.evidence import Answered
 from tests.fakes.cutover import Opening, books_in
@@ -165,6 +167,31 @@ async def test_a_core_with_more_errors_does_not_get_shoppers(tmp_path: Path) -> 
     assert [(one.gate, one.verdict) for one in good.answers] == [("errors", Verdict.PASS)]
     (refusal,) = bad.refusals
     assert refusal.startswith("errors gate fails: 400 of the core's 10,000 answers")
+
+
+async def test_a_plan_shows_what_the_errors_gate_says(tmp_path: Path) -> None:
+    gates = "errors: {max_excess: 0.5%}"
+
+    good = (await to_canary(tmp_path / "good", gates, 25)).plan
+    bad = (await to_canary(tmp_path / "bad", gates, 400)).plan
+
+    assert any("errors gate passes: 25 of the core's" in line for line in plan_lines(good, "f"))
+    assert any("refused: errors gate fails: 400" in line for line in plan_lines(bad, "f"))
+    (told,) = plan_value(bad)["changes"][0]["gates"]
+    assert (told["gate"], told["verdict"], told["inputs"]["core_errors"]) == ("errors", "fail", 400)
+
+
+async def test_a_changed_errors_gate_is_a_change_of_the_plan(tmp_path: Path) -> None:
+    books = books_in(tmp_path)
+    await to_canary(tmp_path, "errors: {max_excess: 0.5%}", 25)
+
+    text = a_file("shadow", "errors: {max_excess: 1%, min_requests: 50}")
+    plan = (await prepare(books, text, "f", Opening(FakeEvidence()).how())).plan
+
+    (change,) = plan.changes
+    assert change.details == (
+        "errors gate: 0.5 % more errors, from 500 answers -> 1 % more errors, from 50 answers",
+    )
 
 
 async def test_errors_that_are_only_observed_hold_nothing_back_and_are_told(tmp_path: Path) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cutover.api.approvalview import ApprovalsView
 from cutover.api.card import card_of
 from cutover.api.judgement import Light, parity_line
 from cutover.api.readings import DomainReading, Reading
-from proxy.routing import ParityGate, Stage
+from proxy.routing import Approvals, ParityGate, Stage
 from tests.unit.cutover_room.samples import (
     GATE,
     NOW_S,
@@ -104,6 +106,42 @@ def test_a_gate_that_passes_says_what_would_turn_it() -> None:
     assert card.gate.light is Light.PASS
     assert card.gate.sentences == ("99.9 % asked; turns when the bound falls below that",)
     assert card.next_step.endswith("may go ahead.")
+
+
+@pytest.mark.parametrize(
+    ("stage", "share_bp", "approvals", "says"),
+    [
+        (Stage.SHADOW, 0, ApprovalsView(missing="1 more person must say yes."),
+         "Open the canary: 1 more person must say yes."),
+        (Stage.SHADOW, 0, ApprovalsView(to="canary"), "Open the canary: may go ahead."),
+        (Stage.SHADOW, 0, None, "Open the canary: may go ahead once 2 people have said yes."),
+        (Stage.SHADOW, 0, ApprovalsView(problem="The ledger does not answer."),
+         "Open the canary: may go ahead once 2 people have said yes."),
+        # A larger share asks nobody.
+        (Stage.CANARY, 500, ApprovalsView(missing="2 more people must say yes."),
+         "Advance to a larger share, or core: may go ahead (core: 2 more people must say yes)."),
+        (Stage.CANARY, 10_000, ApprovalsView(missing="2 more people must say yes."),
+         "Advance to core: 2 more people must say yes."),
+    ],
+)  # fmt: skip
+def test_a_step_whose_evidence_passes_says_whose_yes_is_missing(
+    stage: Stage, share_bp: int, approvals: ApprovalsView | None, says: str
+) -> None:
+    domain = replace(
+        a_domain(), stage=stage, core_share_bp=share_bp, approvals=Approvals(2, 86_400)
+    )
+    facts = some_facts(domain, readings=catalog_facts(Reading(a_reading(measured(9_000)), NOW_S)))
+
+    assert card_of(domain, facts, approvals).next_step == says
+
+
+def test_a_step_that_waits_for_evidence_says_that_first() -> None:
+    domain = replace(a_domain(), approvals=Approvals(2, 86_400))
+    facts = some_facts(domain, readings=catalog_facts(Reading(a_reading(measured(2_113)), NOW_S)))
+
+    card = card_of(domain, facts, ApprovalsView(missing="2 more people must say yes."))
+
+    assert card.next_step.endswith("needs 887 more samples (2,113 of 3,000).")
 
 
 def test_evidence_that_cannot_be_confirmed_turns_a_green_gate_to_unknown() -> None:
