@@ -12,17 +12,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cutover.api import adminproblems
 from cutover.api.cookies import SESSION, set_cookie
-from cutover.api.guarding import NOBODY
+from cutover.api.guarding import NOBODY, STRANGER
 from cutover.api.identity import Found, Identity
 from cutover.api.problems import problem
 from cutover.api.rendering import Renderer
 from cutover.api.visiting import Visitor, visited_by
 from cutover.api.writing import Doorkeeper
-from cutover.core.access import Via, Who
 from cutover.errors import CannotRead, CannotWrite
 
-#: Who asks for one of the few addresses that ask nobody, and may nothing.
-STRANGER = Who("", frozenset(), Via.OPEN)
 _ASK_NOBODY = frozenset(("/healthz", "/signin", "/signin/issuer", "/signin/back", "/signout"))
 _FOR_PROGRAMS = ("/api/", "/admin/", "/events", "/metrics")
 _ADMIN_CODES = {401: "not_signed_in", 403: "not_from_here", 503: "cannot_read"}
@@ -75,8 +72,9 @@ class Gate:
         state = scope.setdefault("state", {})
         try:
             if self._room.identity.is_open():
-                state["who"] = NOBODY
-                await self._app(scope, receive, send)
+                state.update(who=NOBODY, goes_on=self._is_still_open)
+                with visited_by(Visitor(NOBODY)):
+                    await self._app(scope, receive, send)
                 return
             told = await self._looked_at(request)
         except (CannotRead, CannotWrite) as exc:
@@ -132,6 +130,12 @@ class Gate:
         error = ', error="invalid_token"' if has_token and found.trouble else ""
         answer.headers["www-authenticate"] = f'Bearer realm="banyan"{error}'
         return answer
+
+    def _is_still_open(self) -> bool:
+        try:
+            return self._room.identity.is_open()
+        except CannotRead:
+            return False
 
     def _goes_on(self, found: Found) -> bool:
         try:

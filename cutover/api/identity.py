@@ -46,6 +46,7 @@ class Identity:
 
     Attributes:
         issuer: an OpenID issuer that is believed; None for none.
+        may_be_open: while nobody is known everybody is let in. Somebody has to say so.
     """
 
     people: PeopleFile
@@ -53,6 +54,7 @@ class Identity:
     ended: EndedSessions
     clock_s: Callable[[], float]
     issuer: Issuer | None = None
+    may_be_open: bool = False
     _closed: bool = field(default=False, init=False)
 
     def is_open(self) -> bool:
@@ -65,7 +67,8 @@ class Identity:
             CannotRead: the file of people is damaged.
         """
         if not self._closed:
-            self._closed = self.issuer is not None or bool(self.people.book())
+            is_known = self.issuer is not None or bool(self.people.book())
+            self._closed = is_known or not self.may_be_open
         return not self._closed
 
     def seal(self) -> Seal:

@@ -9,7 +9,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -66,7 +66,8 @@ class RoomOptions:
         admin: what the admin API works with; None for a room without one.
         var: folder of the room's own files: people, key, ended sessions.
         terms: of an OpenID issuer; None for none.
-        is_open: other machines are served even while nobody is known.
+        is_open: while nobody is known whoever comes may do everything. What serves this
+            machine alone is so anyway.
         behind: addresses of proxies whose word on the asker's address and scheme holds.
     """
 
@@ -106,14 +107,16 @@ def serve_room(options: RoomOptions, on_ready: Callable[[str], None] = lambda _:
         reason = (exc.strerror or str(exc)).partition(" (while")[0]
         raise CannotServe(f"cannot listen on {place}: {reason}") from exc
     with listener:
-        _must_know_whom_it_serves(options, listener.getsockname()[0])
+        address = listener.getsockname()[0]
+        is_loopback = ip_address(address.partition("%")[0]).is_loopback
+        options = replace(options, is_open=options.is_open or is_loopback)
+        _must_know_whom_it_serves(options, address)
         uvloop.run(_serve(options, listener, on_ready))
 
 
 def _must_know_whom_it_serves(options: RoomOptions, address: str) -> None:
     """Raises CannotServe, CannotRead."""
-    is_known = options.terms is not None or bool(options.people.book())
-    if is_known or options.is_open or ip_address(address.partition("%")[0]).is_loopback:
+    if options.is_open or options.terms is not None or options.people.book():
         return
     raise CannotServe(
         f"cannot serve {address}: nobody is known to this room, so whoever reaches it could do"
@@ -214,7 +217,9 @@ async def _identity(options: RoomOptions) -> AsyncIterator[Identity]:
         issuer = None if options.terms is None else Issuer(options.terms, session, clock_s)
         key = RoomKey(options.var / "room.key")
         ended = EndedSessions(options.var / "ended-sessions.json")
-        identity = Identity(options.people, key, ended, clock_s, issuer)
+        identity = Identity(
+            options.people, key, ended, clock_s, issuer, may_be_open=options.is_open
+        )
         if not identity.is_open():
             identity.seal()
         yield identity

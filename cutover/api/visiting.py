@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from cutover.api.guarding import NOBODY
+from cutover.api.guarding import STRANGER
 from cutover.core.access import Permission, Who
 
 
@@ -38,11 +38,11 @@ class Visitor:
         return self.who.may(Permission(permission))
 
 
-_VISITOR: ContextVar[Visitor] = ContextVar("visitor", default=Visitor(NOBODY))  # noqa: B039 - frozen
+_VISITOR: ContextVar[Visitor] = ContextVar("visitor", default=Visitor(STRANGER))  # noqa: B039 - frozen
 
 
 def visitor() -> Visitor:
-    """Who asks now; nobody in particular where nobody was asked."""
+    """Who asks now; somebody who may nothing where no gate said."""
     return _VISITOR.get()
 
 

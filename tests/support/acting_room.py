@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from cutover.api import Asks, Board, Gatherer, create_app
 from cutover.api.files import history_asker, ledger_asker, revision_asker, table_asker
+from cutover.api.guarding import NOBODY
 from cutover.api.readings import CourseLine, ProxyState, StoreState
 from cutover.api.writing import Doorkeeper
 from cutover.core.access import Role, Via, Who
@@ -26,6 +27,7 @@ from tests.fakes.cutover import NOON, hands_over
 from tests.fakes.evidence import FakeEvidence
 from tests.support.asgi import Answered, send_to
 from tests.support.ledger_shop import seen
+from tests.support.open_gate import OpenGate
 
 
 class NoKeeper:
@@ -98,10 +100,8 @@ class ActingRoom:
         return found[1] if found else ""
 
     async def _known(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """As a middleware of sign-in would say who asks."""
-        if scope["type"] == "http" and self.who is not None:
-            scope["state"] = {"who": self.who}
-        await self.plain(scope, receive, send)
+        """As the room's gate says who asks."""
+        await OpenGate(self.plain, self.who or NOBODY)(scope, receive, send)
 
     async def _courses(self) -> dict[str, CourseLine]:
         return self.courses

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from cutover.api.admin import admin_app
 from cutover.api.adminparts import AdminParts
+from cutover.api.guarding import NOBODY
 from cutover.api.writing import Doorkeeper
 from cutover.core.access import Role, Via, Who
 from cutover.errors import CannotWrite
@@ -23,6 +24,7 @@ from shadow_compare.ports import EvidenceReader
 from tests.fakes.cutover import NOON, hands_over
 from tests.support.asgi import Answered, send_to
 from tests.support.ledger_shop import table
+from tests.support.open_gate import OpenGate
 
 
 class Killed(Exception):
@@ -105,9 +107,7 @@ class AdminRoom:
         headers: Mapping[str, str] | None = None,
     ) -> Answered:
         async def signed_in(scope: Scope, receive: Receive, send: Send) -> None:
-            if self.who is not None:
-                scope.setdefault("state", {})["who"] = self.who
-            await self.app(scope, receive, send)
+            await OpenGate(self.app, self.who or NOBODY)(scope, receive, send)
 
         return await send_to(signed_in, method, target, body, headers)
 

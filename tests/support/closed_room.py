@@ -41,11 +41,13 @@ class ClosedRoom:
 
     Attributes:
         sources: what it reads; its `now_s` is the room's clock.
+        may_be_open: it lets everybody in while it knows nobody.
     """
 
     folder: Path
     sources: Sources
     keeper: GroupKeeper
+    may_be_open: bool = False
     people: PeopleFile = field(init=False)
     identity: Identity = field(init=False)
     app: FastAPI = field(init=False)
@@ -62,8 +64,9 @@ class ClosedRoom:
             RoomKey(self.folder / "room.key"),
             EndedSessions(self.folder / "ended-sessions.json"),
             self.sources.clock_s,
+            may_be_open=self.may_be_open,
         )
-        self.app = self.sources.app(writing=(self.keeper, doorkeeper))
+        self.app = self.sources.bare(writing=(self.keeper, doorkeeper))
         add_entrance(self.app, Room(self.identity, doorkeeper, Renderer()))
 
     def add(self, name: str, *roles: Role) -> None:

@@ -141,7 +141,7 @@ async def timed(var: Path, entries: int, profiled: str) -> None:
         "127.0.0.1", 0,
         Places(settings.applied, settings.evidence_database, "http://127.0.0.1:9",
                settings.revisions),
-        hands=hands(settings),
+        hands=hands(settings), is_open=True,
     )  # fmt: skip
     print(f"{'page':40} {'status':>6} {'kB':>6} {'first':>8} {'longest':>8} {'median':>8}")
     async with room_app(options) as app:

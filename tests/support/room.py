@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fastapi import FastAPI
+from starlette.middleware import Middleware
 
 from cutover.api import Asks, Board, Gatherer, SourceAway, create_app
 from cutover.api.meters import Meters
@@ -18,6 +19,7 @@ from cutover.service.hands import Hands
 from proxy.routing import Store
 from shadow_compare.ports import GroupKeeper
 from tests.fakes.evidence import FakeEvidence
+from tests.support.open_gate import OpenGate
 
 
 @dataclass(slots=True)
@@ -64,7 +66,20 @@ class Sources:
         writing: tuple[GroupKeeper, Doorkeeper] | None = None,
         hands: Hands | None = None,
     ) -> FastAPI:
-        """A fresh app over these sources."""
+        """A fresh app over these sources, that asks nobody who they are."""
+        app = self.bare(seats, stopping=stopping, writing=writing, hands=hands)
+        app.user_middleware.append(Middleware(OpenGate))
+        return app
+
+    def bare(
+        self,
+        seats: Seats | None = None,
+        *,
+        stopping: list[bool] | None = None,
+        writing: tuple[GroupKeeper, Doorkeeper] | None = None,
+        hands: Hands | None = None,
+    ) -> FastAPI:
+        """The same without any gate."""
         seats = seats or Seats()
         meters = Meters(seats)
         gatherer = Gatherer(self.asks(), self.clock_s, evidence_deadline_s=self.evidence_deadline_s)

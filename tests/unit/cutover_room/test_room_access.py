@@ -12,11 +12,15 @@ from urllib.parse import quote
 
 import pytest
 
+from cutover.api.admin import admin_app
 from cutover.api.readings import Table
-from cutover.core.access import Role
+from cutover.api.visiting import visitor
+from cutover.api.writing import Doorkeeper
+from cutover.core.access import Permission, Role
 from cutover.core.sessions import IDLE_S, LONGEST_S
 from cutover.service.passwords import hash_password
 from tests.fakes.evidence import FakeEvidence
+from tests.support.admin_room import AdminRoom
 from tests.support.asgi import Answered, send_to
 from tests.support.closed_room import PASSWORD, ClosedRoom
 from tests.support.room import Sources
@@ -351,7 +355,7 @@ async def test_a_room_that_knows_nobody_closes_when_the_first_is_added(
     room: ClosedRoom, tmp_path: Path
 ) -> None:
     (tmp_path / "open").mkdir()
-    fresh = ClosedRoom(tmp_path / "open", room.sources, room.keeper)
+    fresh = ClosedRoom(tmp_path / "open", room.sources, room.keeper, may_be_open=True)
     page = await fresh.ask("/")
     assert (page.status, "Sign out" in page.text) == (200, False)
     assert (await fresh.ask("/signin")).status == 303
@@ -361,6 +365,72 @@ async def test_a_room_that_knows_nobody_closes_when_the_first_is_added(
 
     assert (await fresh.ask("/")).status == 303
     assert await fresh.signs_in("eva")
+
+
+@pytest.mark.parametrize("target", ["/", "/api/overview", "/metrics", "/events", PAGE])
+async def test_an_app_that_no_gate_stands_before_lets_nobody_in(
+    room: ClosedRoom, target: str
+) -> None:
+    bare = room.sources.bare()
+
+    answer = await send_to(bare, "GET", target)
+
+    assert answer.status == 403
+    assert "catalog" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "target"),
+    [("GET", "/revisions"), ("POST", "/plans"), ("POST", "/domains/catalog/rollbacks")],
+)
+async def test_an_admin_api_that_no_gate_stands_before_lets_nobody_in(
+    tmp_path: Path, method: str, target: str
+) -> None:
+    bare = admin_app(AdminRoom(tmp_path / "var").parts, Doorkeeper(b"", frozenset(("room",))))
+    sent = {"content-type": "application/json", "idempotency-key": "k"}
+
+    answer = await send_to(bare, method, target, b"{}", sent)
+
+    assert (answer.status, answer.json()["code"]) == (403, "not_allowed")
+
+
+async def test_a_page_that_no_gate_stands_before_is_made_for_somebody_who_may_nothing() -> None:
+    assert not any(visitor().may(permission) for permission in Permission)
+
+
+async def test_a_room_is_open_only_where_that_was_said(room: ClosedRoom, tmp_path: Path) -> None:
+    (tmp_path / "fresh").mkdir()
+    fresh = ClosedRoom(tmp_path / "fresh", room.sources, room.keeper)
+
+    assert (await fresh.ask("/api/overview")).status == 401
+    assert "Sign in" in (await fresh.ask("/signin")).text
+
+
+async def test_a_stream_that_began_in_an_open_room_ends_when_the_room_closes(
+    room: ClosedRoom, tmp_path: Path
+) -> None:
+    (tmp_path / "open").mkdir()
+    fresh = ClosedRoom(tmp_path / "open", room.sources, room.keeper, may_be_open=True)
+    begun, said = asyncio.Event(), bytearray()
+
+    async def watched(scope: Any, receive: Any, send: Any) -> None:
+        async def heard(message: Any) -> None:
+            said.extend(message.get("body", b""))
+            if b"event: parts" in said:
+                begun.set()
+            await send(message)
+
+        await app(scope, receive, heard)
+
+    app, fresh.app = fresh.app, watched  # type: ignore[assignment]
+    async with asyncio.timeout(90), asyncio.TaskGroup() as tasks:
+        watching = tasks.create_task(fresh.ask("/events?page=overview"))
+        await begun.wait()
+        assert not watching.done()
+
+        fresh.add("eva", Role.VIEWER)
+
+    assert watching.result().status == 200
 
 
 async def test_the_page_names_who_is_signed_in_and_escapes_what_was_typed(
