@@ -18,15 +18,12 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 
-from cutover.api.admin import PREFIX, admin_app
 from cutover.api.adminparts import AdminParts
 from cutover.api.delivering import DeliveryWatch
-from cutover.api.entrance import add_entrance
 from cutover.api.files import age_asker, history_asker
 from cutover.api.gate import Room
 from cutover.api.identity import Identity
 from cutover.api.live import Board
-from cutover.api.loadweb import LoadPages
 from cutover.api.meters import Meters
 from cutover.api.oidc import Issuer
 from cutover.api.outletfigures import OutletFigures
@@ -34,7 +31,7 @@ from cutover.api.sampling import sampling
 from cutover.api.sources import Places, clock_s, open_sources
 from cutover.api.stream import Seats
 from cutover.api.visiting import session_of_visitor
-from cutover.api.web import create_app
+from cutover.api.whole import whole_app
 from cutover.api.writing import Doorkeeper
 from cutover.core.claims import Terms
 from cutover.errors import CutoverError
@@ -189,22 +186,19 @@ async def room_app(
         )
         names = frozenset((options.host, *options.names))
         doorkeeper = Doorkeeper(secrets.token_bytes(32), names, session_of_visitor)
-        app = create_app(
-            board,
-            clock_s,
-            meters=meters,
-            seats=seats,
-            stopping=stopping,
-            writing=None if options.read_only else (keeper, doorkeeper),
-            hands=options.hands,
-        )
-        files = LoadFiles(options.places.revisions.parent / "loadtests")
-        LoadPages(files, board.renderer, clock_s).add_to(app)
-        if options.admin is not None:
-            app.mount(PREFIX, admin_app(options.admin, doorkeeper), name="admin")
+        loads = LoadFiles(options.places.revisions.parent / "loadtests")
         async with _identity(options) as identity:
-            add_entrance(app, Room(identity, doorkeeper, board.renderer))
-            yield app
+            yield whole_app(
+                board,
+                Room(identity, doorkeeper, board.renderer),
+                loads,
+                keeper=None if options.read_only else keeper,
+                hands=options.hands,
+                admin=options.admin,
+                meters=meters,
+                seats=seats,
+                stopping=stopping,
+            )
 
 
 @asynccontextmanager

@@ -10,15 +10,18 @@ from urllib.parse import urlencode
 
 from fastapi import FastAPI
 
-from cutover.api.entrance import add_entrance
+from cutover.api.adminparts import AdminParts
 from cutover.api.gate import Room
 from cutover.api.identity import Identity
-from cutover.api.rendering import Renderer
+from cutover.api.meters import Meters
+from cutover.api.stream import Seats
 from cutover.api.visiting import session_of_visitor
+from cutover.api.whole import whole_app
 from cutover.api.writing import Doorkeeper
 from cutover.core.access import Role
 from cutover.core.people import Person, Token
 from cutover.service.passwords import digest_of, hash_password
+from cutover.storage.loadtests import LoadFiles
 from cutover.storage.people_file import PeopleFile
 from cutover.storage.room_files import EndedSessions, RoomKey
 from shadow_compare.ports import GroupKeeper
@@ -42,12 +45,14 @@ class ClosedRoom:
     Attributes:
         sources: what it reads; its `now_s` is the room's clock.
         may_be_open: it lets everybody in while it knows nobody.
+        admin: what its admin API works with; None for a room without one.
     """
 
     folder: Path
     sources: Sources
     keeper: GroupKeeper
     may_be_open: bool = False
+    admin: AdminParts | None = None
     people: PeopleFile = field(init=False)
     identity: Identity = field(init=False)
     app: FastAPI = field(init=False)
@@ -66,8 +71,18 @@ class ClosedRoom:
             self.sources.clock_s,
             may_be_open=self.may_be_open,
         )
-        self.app = self.sources.bare(writing=(self.keeper, doorkeeper))
-        add_entrance(self.app, Room(self.identity, doorkeeper, Renderer()))
+        seats = Seats()
+        meters = Meters(seats)
+        board = self.sources.board(meters)
+        self.app = whole_app(
+            board,
+            Room(self.identity, doorkeeper, board.renderer),
+            LoadFiles(self.folder / "loadtests"),
+            keeper=self.keeper,
+            admin=self.admin,
+            meters=meters,
+            seats=seats,
+        )
 
     def add(self, name: str, *roles: Role) -> None:
         """Somebody whose password is PASSWORD."""

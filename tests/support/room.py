@@ -82,10 +82,8 @@ class Sources:
         """The same without any gate."""
         seats = seats or Seats()
         meters = Meters(seats)
-        gatherer = Gatherer(self.asks(), self.clock_s, evidence_deadline_s=self.evidence_deadline_s)
-        board = Board(gatherer, boot="test", on_draw=meters.drawn)
         return create_app(
-            board,
+            self.board(meters),
             self.clock_s,
             meters=meters,
             seats=seats,
@@ -93,6 +91,11 @@ class Sources:
             writing=writing,
             hands=hands,
         )
+
+    def board(self, meters: Meters) -> Board:
+        """What is shown of them."""
+        gatherer = Gatherer(self.asks(), self.clock_s, evidence_deadline_s=self.evidence_deadline_s)
+        return Board(gatherer, boot="test", on_draw=meters.drawn)
 
     async def _courses(self) -> Mapping[str, CourseLine]:
         return self.courses
