@@ -17,7 +17,7 @@ from cutover.core.sessions import Seal, Session
 from cutover.errors import IssuerAway, NotVouched
 from cutover.service.passwords import digest_of
 from cutover.storage.people_file import PeopleFile
-from cutover.storage.room_files import EndedSessions, RoomKey
+from cutover.storage.room_files import EndedSessions, RoomKey, SignIns
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +52,7 @@ class Identity:
     people: PeopleFile
     key: RoomKey
     ended: EndedSessions
+    sign_ins: SignIns
     clock_s: Callable[[], float]
     issuer: Issuer | None = None
     may_be_open: bool = False

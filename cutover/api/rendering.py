@@ -38,6 +38,7 @@ from cutover.api.inside import inside
 from cutover.api.ledgerview import EntryPage, LedgerPage, took_words
 from cutover.api.loadpage import LoadPage
 from cutover.api.mismatchpage import MismatchPage
+from cutover.api.peopleview import PeopleView, Secret
 from cutover.api.planview import Preview
 from cutover.api.portfolio import Overview
 from cutover.api.reportview import Report
@@ -236,6 +237,15 @@ class Renderer:
         """A page of the ledger's entries."""
         html = self._render("ledger.html", title="Ledger", view=view, now_s=view.now_s)
         return fill_ages(html, view.now_s)
+
+    def people(self, view: PeopleView) -> str:
+        """Who may use the room, for admins."""
+        html = self._render("people.html", title="People", view=view, now_s=view.now_s)
+        return fill_ages(html, view.now_s)
+
+    def secret(self, secret: Secret, now_s: float) -> str:
+        """What is shown this once."""
+        return self._render("people_once.html", title=secret.title, secret=secret, now_s=now_s)
 
     def sign_in(self, view: SignIn, now_s: float) -> str:
         """The page that asks who somebody is."""

@@ -39,7 +39,7 @@ from cutover.service.hands import Hands
 from cutover.settings import COURSE_FILE
 from cutover.storage.loadtests import LoadFiles
 from cutover.storage.people_file import PeopleFile
-from cutover.storage.room_files import EndedSessions, RoomKey
+from cutover.storage.room_files import EndedSessions, RoomKey, SignIns
 from shadow_compare.app import open_keeper
 
 _THREADS = 40
@@ -212,7 +212,13 @@ async def _identity(options: RoomOptions) -> AsyncIterator[Identity]:
         key = RoomKey(options.var / "room.key")
         ended = EndedSessions(options.var / "ended-sessions.json")
         identity = Identity(
-            options.people, key, ended, clock_s, issuer, may_be_open=options.is_open
+            options.people,
+            key,
+            ended,
+            SignIns(options.var / "sign-ins.json"),
+            clock_s,
+            issuer,
+            may_be_open=options.is_open,
         )
         if not identity.is_open():
             identity.seal()

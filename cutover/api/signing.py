@@ -73,6 +73,7 @@ class Signing:
         if session is None:
             return self._page(view, 401, _WRONG)
         self.throttle.succeeded(keys)
+        await asyncio.to_thread(self.room.identity.sign_ins.note, view.name, session.began_s)
         return self._let_in(request, session, view.next)
 
     async def _form(self, request: Request) -> Response | dict[str, str]:

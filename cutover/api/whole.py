@@ -13,6 +13,7 @@ from cutover.api.gate import Room
 from cutover.api.live import Board
 from cutover.api.loadweb import LoadPages
 from cutover.api.meters import Meters
+from cutover.api.peopleweb import PeoplePages
 from cutover.api.stream import Seats
 from cutover.api.web import create_app
 from cutover.service.hands import Hands
@@ -45,6 +46,7 @@ def whole_app(  # noqa: PLR0913 - each is a part of the room
         writing=None if keeper is None else (keeper, doorkeeper), hands=hands,
     )  # fmt: skip
     LoadPages(loads, board.renderer, clock_s).add_to(app)
+    PeoplePages(room, is_read_only=keeper is None).add_to(app)
     if admin is not None:
         app.mount(PREFIX, admin_app(admin, doorkeeper), name="admin")
     add_entrance(app, room)

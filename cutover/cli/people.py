@@ -11,7 +11,7 @@ import typer
 from cutover.core.access import Role
 
 if TYPE_CHECKING:
-    from cutover.storage.people_file import PeopleFile
+    from cutover.service.enrolment import Enrolment
 
 _Name = Annotated[str, typer.Argument(help="As they sign in and as the ledger names them.")]
 _Roles = Annotated[list[Role], typer.Option("--role", help="What they are; may be repeated.")]
@@ -29,14 +29,10 @@ def add(name: _Name, role: _Roles, password_stdin: _Stdin = False) -> None:
 
     Example: banyan people add eva --role operator --role approver
     """
-    from cutover.core.people import Person, folded
-
-    people, named = people_file(), folded(name)
-    sample = Person(named, frozenset(role), "", now())
-    people.book().with_person(sample)  # says no before a password is asked for
-    hashed = _asked_password(named, from_stdin=password_stdin)
-    person = Person(named, frozenset(role), hashed, now())
-    people.change(lambda book: book.with_person(person))
+    people = enrolment()
+    named = people.must_be_free(name, frozenset(role))  # before a password is asked for
+    told = _asked_password(named, from_stdin=password_stdin)
+    person = people.add(named, frozenset(role), told)
     typer.echo(f"{named} may now sign in as {_listed(person.roles)}.")
 
 
@@ -45,7 +41,7 @@ def list_people(as_json: _Json = False) -> None:
 
     Example: banyan people list --json
     """
-    book = people_file().book()
+    book = enrolment().book()
     if as_json:
         rows = [
             {
@@ -68,8 +64,8 @@ def roles(name: _Name, role: _Roles) -> None:
 
     Example: banyan people roles eva --role admin
     """
-    book = people_file().change(lambda book: book.with_roles(name, frozenset(role)))
-    typer.echo(f"{book.person(name).name} is now {_listed(book.person(name).roles)}.")
+    person = enrolment().give_roles(name, frozenset(role))
+    typer.echo(f"{person.name} is now {_listed(person.roles)}.")
 
 
 def disable(name: _Name) -> None:
@@ -77,8 +73,8 @@ def disable(name: _Name) -> None:
 
     Example: banyan people disable eva
     """
-    book = people_file().change(lambda book: book.with_disabled(name, disabled=True))
-    typer.echo(f"{book.person(name).name} may no longer sign in; open sessions have ended.")
+    person = enrolment().disable(name)
+    typer.echo(f"{person.name} may no longer sign in; open sessions have ended.")
 
 
 def enable(name: _Name) -> None:
@@ -86,8 +82,8 @@ def enable(name: _Name) -> None:
 
     Example: banyan people enable eva
     """
-    book = people_file().change(lambda book: book.with_disabled(name, disabled=False))
-    typer.echo(f"{book.person(name).name} may sign in again.")
+    person = enrolment().enable(name)
+    typer.echo(f"{person.name} may sign in again.")
 
 
 def password(name: _Name, password_stdin: _Stdin = False) -> None:
@@ -95,10 +91,9 @@ def password(name: _Name, password_stdin: _Stdin = False) -> None:
 
     Example: banyan people password eva
     """
-    people = people_file()
+    people = enrolment()
     named = people.book().person(name).name
-    hashed = _asked_password(named, from_stdin=password_stdin)
-    people.change(lambda book: book.with_password(named, hashed))
+    people.give_password(named, _asked_password(named, from_stdin=password_stdin))
     typer.echo(f"{named} has a new password; open sessions have ended.")
 
 
@@ -107,35 +102,30 @@ def now() -> datetime:
     return datetime.now(UTC)  # noqa: TID251 - the edge's clock
 
 
-def people_file() -> PeopleFile:
-    """The file of the folder of all state."""
+def enrolment() -> Enrolment:
+    """Of the file of people in the folder of all state."""
+    from cutover.service.enrolment import Enrolment
     from cutover.settings import load_settings
     from cutover.storage.people_file import PeopleFile
 
-    return PeopleFile(load_settings().people)
+    return Enrolment(PeopleFile(load_settings().people), now)
 
 
 def _asked_password(name: str, *, from_stdin: bool) -> str:
-    """The hash of a password that will do. Raises PeopleError: it will not."""
+    """A password as it was typed. Raises PeopleError: it was not."""
     import getpass
     import sys
 
-    from cutover.core.people import problem_with_password
     from cutover.errors import PeopleError
-    from cutover.service.passwords import hash_password
 
     if from_stdin:
-        told = sys.stdin.readline(4096).rstrip("\r\n")
-    elif sys.stdin.isatty():
+        return sys.stdin.readline(4096).rstrip("\r\n")
+    if sys.stdin.isatty():
         told = getpass.getpass(f"Password of {name}: ")
         if getpass.getpass("Again: ") != told:
             raise PeopleError("both passwords differ; nothing was written")
-    else:
-        raise PeopleError("there is no terminal to ask on; use --password-stdin")
-    problem = problem_with_password(name, told)
-    if problem is not None:
-        raise PeopleError(problem)
-    return hash_password(told)
+        return told
+    raise PeopleError("there is no terminal to ask on; use --password-stdin")
 
 
 def _listed(found: frozenset[Role]) -> str:

@@ -26,14 +26,9 @@ def add(
 
     Example: banyan tokens add grafana --role viewer --expires 90d
     """
-    from cutover.cli.people import now, people_file
-    from cutover.core.people import Token, end_of, folded
-    from cutover.service.passwords import digest_of, new_token
+    from cutover.cli.people import enrolment
 
-    at, named, secret = now(), folded(name), new_token()
-    until = None if expires is None else end_of(expires, at)
-    token = Token(named, frozenset(role), digest_of(secret), at, until)
-    people_file().change(lambda book: book.with_token(token))
+    secret = enrolment().issue(name, frozenset(role), expires)
     typer.echo("Keep this token; it is not shown again:", err=True)
     typer.echo(secret)
 
@@ -43,9 +38,9 @@ def list_tokens(as_json: _Json = False) -> None:
 
     Example: banyan tokens list --json
     """
-    from cutover.cli.people import now, people_file
+    from cutover.cli.people import enrolment, now
 
-    book, at = people_file().book(), now()
+    book, at = enrolment().book(), now()
     if as_json:
         rows = [
             {
@@ -70,7 +65,7 @@ def revoke(name: _Name) -> None:
 
     Example: banyan tokens revoke grafana
     """
-    from cutover.cli.people import people_file
+    from cutover.cli.people import enrolment
 
-    people_file().change(lambda book: book.without_token(name))
+    enrolment().revoke(name)
     typer.echo(f"The token {name} is void.")

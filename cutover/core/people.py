@@ -75,6 +75,15 @@ class Book:
         """Whether a name is somebody's."""
         return name in self.people or name in self.tokens
 
+    @property
+    def admins(self) -> frozenset[str]:
+        """Who may sign in and manage."""
+        return frozenset(
+            name
+            for name, one in self.people.items()
+            if Role.ADMIN in one.roles and not one.disabled
+        )
+
     def person(self, name: str) -> Person:
         """Raises PeopleError: nobody has that name."""
         found = self.people.get(folded(name))
@@ -89,7 +98,10 @@ class Book:
         return replace(self, people={**self.people, person.name: person})
 
     def with_roles(self, name: str, roles: frozenset[Role]) -> Book:
-        """Takes effect with the next request; sessions go on."""
+        """Takes effect with the next request; sessions go on.
+
+        Raises PeopleError: the roles will not do, or the last admin would be none.
+        """
         person = self.person(name)
         _must_be_good(person.name, roles)
         return self._changed(replace(person, roles=roles))
@@ -100,7 +112,10 @@ class Book:
         return self._changed(replace(person, password=password, generation=person.generation + 1))
 
     def with_disabled(self, name: str, *, disabled: bool) -> Book:
-        """Shut somebody out, or let them in again; their sessions end either way."""
+        """Shut somebody out, or let them in again; their sessions end either way.
+
+        Raises PeopleError: they are the last admin.
+        """
         person = self.person(name)
         if person.disabled == disabled:
             return self
@@ -120,7 +135,12 @@ class Book:
         return replace(self, tokens=left)
 
     def _changed(self, person: Person) -> Book:
-        return replace(self, people={**self.people, person.name: person})
+        fresh = replace(self, people={**self.people, person.name: person})
+        # Of this book, not of one that was read before: 1. two admins are left, 2. each
+        # takes the other's role away, 3. the second to write is told no.
+        if self.admins and not fresh.admins:
+            raise PeopleError(f"{person.name} is the last admin; make somebody else one first")
+        return fresh
 
     def _must_be_free(self, name: str) -> None:
         if name in self.people:

@@ -12,6 +12,8 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from cutover.core.people import LONGEST_PASSWORD, TOKEN_PREFIX
 
 _HASHER = PasswordHasher()
+#: Without those that look like others.
+_EASY = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
 def hash_password(password: str) -> str:
@@ -33,6 +35,11 @@ def is_password(hashed: str | None, password: str) -> bool:
 def new_token() -> str:
     """A token that nobody guesses."""
     return TOKEN_PREFIX + secrets.token_urlsafe(32)
+
+
+def new_password() -> str:
+    """A password that nobody guesses and somebody can type: 20 letters and digits, in fours."""
+    return "-".join("".join(secrets.choice(_EASY) for _ in range(4)) for _ in range(5))
 
 
 def digest_of(token: str) -> str:

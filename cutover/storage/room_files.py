@@ -6,14 +6,21 @@ import contextlib
 import json
 import secrets
 import threading
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 
 from cutover.core.sessions import Seal, Session, number_kept
 from cutover.errors import CannotRead, CannotWrite
 from cutover.storage.durable import reason_of, sync_folder, write_draft
+from cutover.storage.turn import FileTurn
 
 _KEY_BYTES = 32
+_MOST_NAMES = 4_096
+_WAIT_S = 5.0
 
 
 @dataclass(slots=True)
@@ -65,6 +72,28 @@ class RoomKey:
 
 
 @dataclass(slots=True)
+class SignIns:
+    """When people last signed in, for admins to look at. Nothing is decided by it."""
+
+    path: Path
+
+    def all(self) -> Mapping[str, float]:
+        """Name to seconds since the epoch; nothing where the file is absent or damaged."""
+        try:
+            told = json.loads(self.path.read_bytes())
+            return {str(name): float(at_s) for name, at_s in told.items()}
+        except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+            return {}
+
+    def note(self, name: str, now_s: float) -> None:
+        """Write down that somebody has come. Never raises: nobody is kept out for it."""
+        with contextlib.suppress(OSError), _turn(self.path) as mine:
+            if mine:
+                newest = sorted({**self.all(), name: now_s}.items(), key=itemgetter(1))
+                _replace(self.path, dict(newest[-_MOST_NAMES:]))
+
+
+@dataclass(slots=True)
 class EndedSessions:
     """Sessions that were signed out before their time, until that time has come.
 
@@ -103,3 +132,15 @@ class EndedSessions:
             except (ValueError, TypeError, AttributeError) as exc:
                 raise CannotRead(f"{self.path} is damaged; remove it and the room's key") from exc
         return self._ended
+
+
+def _turn(path: Path) -> AbstractContextManager[bool]:
+    """The one writer of a file, over all rooms."""
+    lock = path.with_name(f".{path.name}.lock")
+    return FileTurn(lock, time.monotonic, time.sleep).take(wait_s=_WAIT_S)
+
+
+def _replace(path: Path, told: Mapping[str, object]) -> None:
+    """Raises OSError; the old file stands then."""
+    write_draft(path, json.dumps(told).encode(), mode=0o600).replace(path)
+    sync_folder(path.parent)

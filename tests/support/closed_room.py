@@ -23,7 +23,7 @@ from cutover.core.people import Person, Token
 from cutover.service.passwords import digest_of, hash_password
 from cutover.storage.loadtests import LoadFiles
 from cutover.storage.people_file import PeopleFile
-from cutover.storage.room_files import EndedSessions, RoomKey
+from cutover.storage.room_files import EndedSessions, RoomKey, SignIns
 from shadow_compare.ports import GroupKeeper
 from tests.support.asgi import Answered, send_to
 from tests.support.room import Sources
@@ -44,13 +44,14 @@ class ClosedRoom:
 
     Attributes:
         sources: what it reads; its `now_s` is the room's clock.
+        keeper: moves groups; None for a room that only reads.
         may_be_open: it lets everybody in while it knows nobody.
         admin: what its admin API works with; None for a room without one.
     """
 
     folder: Path
     sources: Sources
-    keeper: GroupKeeper
+    keeper: GroupKeeper | None
     may_be_open: bool = False
     admin: AdminParts | None = None
     people: PeopleFile = field(init=False)
@@ -68,6 +69,7 @@ class ClosedRoom:
             self.people,
             RoomKey(self.folder / "room.key"),
             EndedSessions(self.folder / "ended-sessions.json"),
+            SignIns(self.folder / "sign-ins.json"),
             self.sources.clock_s,
             may_be_open=self.may_be_open,
         )

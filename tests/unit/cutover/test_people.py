@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import stat
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +19,13 @@ from hypothesis import strategies as st
 from cutover.core.access import Role
 from cutover.core.people import Book, Person, Token, end_of, problem_with_password
 from cutover.errors import CannotRead, PeopleError
-from cutover.service.passwords import digest_of, hash_password, is_password, new_token
+from cutover.service.passwords import (
+    digest_of,
+    hash_password,
+    is_password,
+    new_password,
+    new_token,
+)
 from cutover.storage.people_file import PeopleFile
 
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
@@ -74,6 +83,53 @@ def test_somebody_unknown_cannot_be_changed() -> None:
         Book().without_token("bob")
 
 
+@pytest.mark.parametrize("how", ["shut out", "another role"])
+def test_the_last_admin_who_may_sign_in_stays_one(how: str) -> None:
+    admin = frozenset((Role.ADMIN,))
+    book = Book().with_person(person("eva", admin)).with_person(person("olga", admin))
+    book = book.with_disabled("olga", disabled=True).with_person(person("vic"))
+    book = book.with_token(Token("robot", admin, "ab" * 32, NOW))
+
+    def taken(book: Book) -> Book:
+        if how == "shut out":
+            return book.with_disabled("eva", disabled=True)
+        return book.with_roles("eva", VIEWER)
+
+    with pytest.raises(PeopleError, match="eva is the last admin; make somebody else one first"):
+        taken(book)
+    assert taken(book.with_roles("vic", admin)).admins == {"vic"}
+
+
+CHANGES = st.tuples(
+    st.sampled_from("abc"), st.booleans() | st.frozensets(st.sampled_from(Role), min_size=1)
+)
+
+
+@given(st.lists(CHANGES, max_size=12))
+def test_no_row_of_changes_takes_the_last_admin_away(
+    changes: list[tuple[str, bool | frozenset[Role]]],
+) -> None:
+    book = Book()
+    for name in "abc":
+        book = book.with_person(person(name, frozenset((Role.ADMIN,))))
+
+    for name, change in changes:
+        with contextlib.suppress(PeopleError):
+            book = (
+                book.with_disabled(name, disabled=change)
+                if isinstance(change, bool)
+                else book.with_roles(name, change)
+            )
+
+        assert book.admins
+
+
+def test_a_book_without_an_admin_can_be_changed() -> None:
+    book = Book().with_person(person("vic"))
+
+    assert book.with_disabled("vic", disabled=True).person("vic").disabled
+
+
 def test_a_token_is_void_from_its_end_on() -> None:
     end = end_of("90d", NOW)
     ending = token(expires=end)
@@ -114,6 +170,14 @@ def test_a_password_is_known_by_its_hash_alone() -> None:
     assert not is_password(hashed, "x" * 100_000)
 
 
+def test_passwords_that_are_made_differ_and_will_do() -> None:
+    first, second = new_password(), new_password()
+
+    assert first != second
+    assert re.fullmatch(r"([a-z2-9]{4}-){4}[a-z2-9]{4}", first)
+    assert problem_with_password("eva", first) is None
+
+
 def test_tokens_differ_and_their_digest_tells_nothing() -> None:
     first, second = new_token(), new_token()
 
@@ -135,7 +199,7 @@ def test_what_is_written_is_what_is_read(
 
     def made(book: Book) -> Book:
         for name, roles in people.items():
-            book = book.with_person(person(name, roles)).with_disabled(name, disabled=off)
+            book = book.with_person(replace(person(name, roles), disabled=off))
         return book.with_token(token("a program".replace(" ", "-"), NOW))
 
     people.pop("a-program", None)

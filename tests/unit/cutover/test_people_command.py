@@ -29,15 +29,15 @@ def test_somebody_is_added_listed_changed_and_shut_out(monkeypatch: pytest.Monke
     words = ("people", "add", "Eva", "--role", "operator", "--role", "approver", "--password-stdin")
 
     added = typing(monkeypatch, f"{PASSWORD}\nmore\n", *words)
-    run_banyan("people", "roles", "eva", "--role", "admin")
+    run_banyan("people", "roles", "eva", "--role", "viewer")
     run_banyan("people", "disable", "EVA")
 
     assert added.out == "eva may now sign in as approver and operator.\n"
     listed = json.loads(run_banyan("people", "list", "--json").out)
     assert [(one["name"], one["roles"], one["disabled"]) for one in listed] == [
-        ("eva", ["admin"], True)
+        ("eva", ["viewer"], True)
     ]
-    assert run_banyan("people").out.startswith("eva: admin, disabled, since ")
+    assert run_banyan("people").out.startswith("eva: viewer, disabled, since ")
     assert run_banyan("people", "enable", "eva").out == "eva may sign in again.\n"
 
 
@@ -61,6 +61,15 @@ def test_a_refused_command_says_why_and_writes_nothing(
     assert told in ended.err
     assert PASSWORD not in ended.err + ended.out
     assert not (var / "people.json").exists()
+
+
+def test_the_last_admin_stays_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    typing(monkeypatch, PASSWORD, "people", "add", "eva", "--role", "admin", "--password-stdin")
+
+    for words in (("disable", "eva"), ("roles", "eva", "--role", "viewer")):
+        ended = run_banyan("people", *words)
+
+        assert (ended.code, "eva is the last admin" in ended.err) == (1, True)
 
 
 def test_an_unknown_role_is_wrong_usage() -> None:

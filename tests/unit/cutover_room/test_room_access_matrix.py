@@ -59,6 +59,16 @@ TAKES = {
         "POST /cutover/{name}/back",
         "POST /admin/v1/domains/{name}/rollbacks",
     },
+    Permission.MANAGE: {
+        "GET /people",
+        "POST /people",
+        "POST /people/{name}/roles",
+        "POST /people/{name}/password",
+        "POST /people/{name}/disable",
+        "POST /people/{name}/enable",
+        "POST /tokens",
+        "POST /tokens/{name}/revoke",
+    },
     Permission.APPROVE: {
         "POST /cutover/{name}/approve",
         "POST /admin/v1/domains/{name}/approvals",
@@ -220,6 +230,7 @@ async def _shown(room: ClosedRoom, asker: str, way: str) -> tuple[str, str]:
         is_session = way == "session"
         return (await room.signs_in(asker), "") if is_session else ("", f"banyan_{asker}-program")
     cookie = await room.signs_in("admin")
+    room.add("another", Role.ADMIN)
     room.people.change(lambda book: book.with_disabled("admin", disabled=True))
     room.people.change(lambda book: book.without_token("admin-program"))
     return (cookie, "") if way == "session" else ("", "banyan_admin-program")
