@@ -63,6 +63,7 @@ PAGES = {
     "data-domain": "/data/orders",
     "flip": "/data/customers/flips/2",
     "report": "/report",
+    "people": "/people",
 }
 SEEN_LATELY = {
     "at": "catalog", "move": "stay", "because": "it has 30m to soak", "next_share": 0.25,
