@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import json
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from cutover.core.access import Role
@@ -16,6 +17,7 @@ from cutover.core.access import Role
 LONGEST_S = 12 * 3_600.0
 IDLE_S = 3_600.0
 _RENEW_S = 60.0
+_MOST_ENDED = 4_096
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +104,41 @@ class Seal:
     def sign(self, kind: str, text: str) -> str:
         """A signature of a text, for one kind of use."""
         return hmac.new(self.key, f"{kind}\0{text}".encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """Sessions that were signed out before their time.
+
+    The list is bounded. Of one that is too long the sessions that end first are dropped,
+    and with them all that end no later count as ended: somebody signs in once more, and
+    nobody comes back who has left.
+
+    Attributes:
+        until: digest of a session's number to when it would have ended.
+        all_until_s: every session that ends by then has ended.
+    """
+
+    until: Mapping[str, float] = field(default_factory=dict)
+    all_until_s: float = 0.0
+
+    def has(self, session: Session) -> bool:
+        """Whether a session was signed out."""
+        return session.ends_s <= self.all_until_s or number_kept(session.number) in self.until
+
+    def with_session(self, session: Session, now_s: float, most: int = _MOST_ENDED) -> Ended:
+        """It and this session, without those whose time has come."""
+        return self.and_all(Ended({number_kept(session.number): session.ends_s}), now_s, most)
+
+    def and_all(self, other: Ended, now_s: float, most: int = _MOST_ENDED) -> Ended:
+        """What stands in either."""
+        both = {**self.until, **other.until}
+        left = sorted((ends_s, kept) for kept, ends_s in both.items() if ends_s > now_s)
+        dropped, kept = left[: max(0, len(left) - most)], left[-most:]
+        watermark = max(
+            self.all_until_s, other.all_until_s, *(ends_s for ends_s, _ in dropped), 0.0
+        )
+        return Ended({name: ends_s for ends_s, name in kept}, watermark)
 
 
 def number_kept(number: str) -> str:

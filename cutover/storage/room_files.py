@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import secrets
 import threading
 import time
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from operator import itemgetter
 from pathlib import Path
 
-from cutover.core.sessions import Seal, Session, number_kept
+from cutover.core.sessions import Ended, Seal, Session
 from cutover.errors import CannotRead, CannotWrite
 from cutover.storage.durable import reason_of, sync_folder, write_draft
 from cutover.storage.turn import FileTurn
@@ -21,6 +22,8 @@ from cutover.storage.turn import FileTurn
 _KEY_BYTES = 32
 _MOST_NAMES = 4_096
 _WAIT_S = 5.0
+#: Beside the digests: until when all sessions have ended.
+_ALL = "all"
 
 
 @dataclass(slots=True)
@@ -95,43 +98,65 @@ class SignIns:
 
 @dataclass(slots=True)
 class EndedSessions:
-    """Sessions that were signed out before their time, until that time has come.
+    """Sessions that were signed out before their time, in any room over the same folder.
 
-    They outlive a restart, since the browser's cookie does. Holds digests only.
+    They outlive a restart, since the browser's cookie does. Holds digests only. Read again
+    only when the file was replaced; a file that vanishes takes nothing back.
     """
 
     path: Path
-    _ended: dict[str, float] | None = field(default=None, init=False)
+    _stamp: tuple[int, int, int] | None = field(default=None, init=False)
+    _known: Ended = field(default_factory=Ended, init=False)
+    _unwritten: Ended = field(default_factory=Ended, init=False)
     _writing: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def has(self, session: Session) -> bool:
         """Whether a session was signed out. Raises CannotRead."""
-        return number_kept(session.number) in self._known()
+        return self._unwritten.has(session) or self._read().has(session)
 
     def add(self, session: Session, now_s: float) -> None:
-        """End a session, from this moment on. Raises CannotWrite: only until a restart."""
-        with self._writing:
-            left = {kept: ends for kept, ends in self._known().items() if ends > now_s}
-            self._ended = {**left, number_kept(session.number): session.ends_s}
-            content = json.dumps(self._ended).encode()
-            try:
-                write_draft(self.path, content, mode=0o600).replace(self.path)
-                sync_folder(self.path.parent)
-            except OSError as exc:
-                raise CannotWrite(f"{self.path} cannot be written: {reason_of(exc)}") from exc
+        """End a session, from this moment on.
 
-    def _known(self) -> dict[str, float]:
-        if self._ended is None:
-            try:
-                told = json.loads(self.path.read_bytes())
-                self._ended = {str(kept): float(ends) for kept, ends in told.items()}
-            except FileNotFoundError:
-                self._ended = {}
-            except OSError as exc:
-                raise CannotRead(f"{self.path} cannot be read: {reason_of(exc)}") from exc
-            except (ValueError, TypeError, AttributeError) as exc:
-                raise CannotRead(f"{self.path} is damaged; remove it and the room's key") from exc
-        return self._ended
+        Raises:
+            CannotRead: the file is damaged.
+            CannotWrite: it has ended in this room only, and until a restart. The next one
+                that can be written takes it along.
+        """
+        with self._writing:
+            self._unwritten = self._unwritten.with_session(session, now_s)
+            with _turn(self.path) as mine:
+                if not mine:
+                    raise CannotWrite(f"another room keeps writing {self.path}")
+                fresh = self._read().and_all(self._unwritten, now_s)
+                try:
+                    _replace(self.path, {**fresh.until, _ALL: fresh.all_until_s})
+                except OSError as exc:
+                    raise CannotWrite(f"{self.path} cannot be written: {reason_of(exc)}") from exc
+            self._known, self._unwritten = fresh, Ended()
+
+    def _read(self) -> Ended:
+        try:
+            about = self.path.stat()
+            stamp = (about.st_mtime_ns, about.st_ino, about.st_size)
+            if stamp != self._stamp:
+                self._known, self._stamp = _ended_in(self.path.read_bytes()), stamp
+        except FileNotFoundError:
+            self._stamp = None
+        except OSError as exc:
+            raise CannotRead(f"{self.path} cannot be read: {reason_of(exc)}") from exc
+        except (ValueError, TypeError, AttributeError, RecursionError) as exc:
+            self._stamp = None
+            raise CannotRead(f"{self.path} is damaged; remove it and the room's key") from exc
+        return self._known
+
+
+def _ended_in(content: bytes) -> Ended:
+    """Raises ValueError, TypeError, AttributeError, RecursionError: it is none of ours."""
+    told = {str(kept): float(ends_s) for kept, ends_s in json.loads(content).items()}
+    if not all(map(math.isfinite, told.values())):
+        raise ValueError("no moment")
+    all_until_s = told.pop(_ALL, 0.0)
+    return Ended(told, all_until_s)
 
 
 def _turn(path: Path) -> AbstractContextManager[bool]:

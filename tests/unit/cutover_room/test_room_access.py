@@ -170,6 +170,19 @@ async def test_signing_out_ends_the_session_wherever_its_cookie_is(room: ClosedR
     assert (await status(room, cookie), await status(room, other)) == (401, 200)
 
 
+async def test_signing_out_in_one_room_ends_the_session_in_all_rooms_over_the_folder(
+    room: ClosedRoom,
+) -> None:
+    other = ClosedRoom(room.folder, room.sources, room.keeper)
+    cookie = await room.signs_in("eva")
+    token = sign_out_token((await room.ask("/", cookie)).text)
+    assert await status(other, cookie) == 200
+
+    await room.sends("/signout", cookie, token=token)
+
+    assert await status(other, cookie) == 401
+
+
 async def test_only_the_sessions_own_form_signs_out(room: ClosedRoom) -> None:
     cookie, other = await room.signs_in("eva"), await room.signs_in("vic")
     token = sign_out_token((await room.ask("/", other)).text)
