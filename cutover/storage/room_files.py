@@ -21,7 +21,7 @@ from cutover.storage.turn import FileTurn
 
 _KEY_BYTES = 32
 _MOST_NAMES = 4_096
-_WAIT_S = 5.0
+_WAIT_S, _BRIEFLY_S = 5.0, 0.5
 #: Beside the digests: until when all sessions have ended.
 _ALL = "all"
 
@@ -90,7 +90,7 @@ class SignIns:
 
     def note(self, name: str, now_s: float) -> None:
         """Write down that somebody has come. Never raises: nobody is kept out for it."""
-        with contextlib.suppress(OSError), _turn(self.path) as mine:
+        with contextlib.suppress(OSError), _turn(self.path, _BRIEFLY_S) as mine:
             if mine:
                 newest = sorted({**self.all(), name: now_s}.items(), key=itemgetter(1))
                 _replace(self.path, dict(newest[-_MOST_NAMES:]))
@@ -124,7 +124,7 @@ class EndedSessions:
         """
         with self._writing:
             self._unwritten = self._unwritten.with_session(session, now_s)
-            with _turn(self.path) as mine:
+            with _turn(self.path, _WAIT_S) as mine:
                 if not mine:
                     raise CannotWrite(f"another room keeps writing {self.path}")
                 fresh = self._read().and_all(self._unwritten, now_s)
@@ -159,10 +159,10 @@ def _ended_in(content: bytes) -> Ended:
     return Ended(told, all_until_s)
 
 
-def _turn(path: Path) -> AbstractContextManager[bool]:
+def _turn(path: Path, wait_s: float) -> AbstractContextManager[bool]:
     """The one writer of a file, over all rooms."""
     lock = path.with_name(f".{path.name}.lock")
-    return FileTurn(lock, time.monotonic, time.sleep).take(wait_s=_WAIT_S)
+    return FileTurn(lock, time.monotonic, time.sleep).take(wait_s=wait_s)
 
 
 def _replace(path: Path, told: Mapping[str, object]) -> None:
