@@ -66,9 +66,7 @@ class PeoplePages:
     async def add(self, request: Request) -> Response:
         def act(fields: Mapping[str, str]) -> _Given:
             roles, password = roles_in(fields), fields.get("password", "")
-            if not self._enrolment.book() and Role.ADMIN not in roles:
-                # Otherwise: 1. the room closes, 2. nobody may manage, 3. the page is of no use.
-                raise PeopleError("the first person has to be an admin, who lets others in")
+            self._must_begin_with_an_admin(is_one=Role.ADMIN in roles)
             person = self._enrolment.add(
                 fields.get("name", ""), roles, password or (made := new_password())
             )
@@ -109,6 +107,7 @@ class PeoplePages:
 
     async def issue(self, request: Request) -> Response:
         def act(fields: Mapping[str, str]) -> _Given:
+            self._must_begin_with_an_admin(is_one=False)
             name, lasts = fields.get("name", ""), fields.get("expires", "").strip()
             secret = self._enrolment.issue(name, roles_in(fields), lasts or None)
             return Secret(f"The token of {folded(name)}", secret, _KEEP)
@@ -121,6 +120,14 @@ class PeoplePages:
             return "revoked", name
 
         return await self._done(request, f"revoke/{name}", act)
+
+    def _must_begin_with_an_admin(self, *, is_one: bool) -> None:
+        """Otherwise: 1. the room closes, 2. nobody may manage, 3. the page is of no use.
+
+        Raises PeopleError.
+        """
+        if not is_one and not self._enrolment.book():
+            raise PeopleError("the first person has to be an admin, who lets others in")
 
     async def _done(self, request: Request, where: str, act: _Act) -> Response:
         """Do what a form asks for; lead back to the page, or show what is shown once."""

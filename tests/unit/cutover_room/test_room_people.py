@@ -248,11 +248,14 @@ async def test_the_first_person_of_an_open_room_is_an_admin_and_closes_it(tmp_pa
     page = words((await open_room.page()).text)
 
     refused = await open_room.sends("/people", name="vic", **{"role-viewer": "yes"})
+    token = await open_room.sends("/tokens", name="robot", **{"role-admin": "yes"})
     assert not open_room.book
     made = secret_in(await open_room.sends("/people", name="eva", **{"role-admin": "yes"}))
 
     assert "Nobody yet: whoever reaches this room may do everything" in page
     assert (refused.status, "has to be an admin" in words(refused.text)) == (422, True)
+    assert (token.status, "has to be an admin" in words(token.text)) == (422, True)
+    assert "Make a token" not in page
     assert (await open_room.page()).status == 303
     assert await open_room.room.signs_in("eva", made)
 
