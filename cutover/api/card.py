@@ -21,11 +21,17 @@ from cutover.api.judgement import (
     next_step,
     parity_line,
 )
-from cutover.api.readings import DomainReading, Facts, Reading
+from cutover.api.readings import Facts, Reading
 from cutover.core.stages import READS_ALONE, position
 from cutover.core.strata import worst_asked
 from proxy.routing import BASIS_POINTS, Domain, Stage
-from shadow_compare.core.evidence import DomainEvidence, Latency, MismatchGroup, TrendPoint
+from shadow_compare.core.evidence import (
+    DomainEvidence,
+    DomainReading,
+    Latency,
+    MismatchGroup,
+    TrendPoint,
+)
 
 _LADDER = tuple(Stage)
 _MIRRORED = (Stage.SHADOW, Stage.CANARY, Stage.CORE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
+from threading import Lock
 
 from cutover.api.courses import read_courses
 from cutover.api.gather import SourceAway
@@ -123,11 +124,18 @@ def watched_asker(
 def history_asker(folder: Path) -> Callable[[], Awaitable[History]]:
     """Ask for the whole ledger. A file is read again when its size or time changed.
 
+    Whoever asks while it is being read waits for the files that are read already.
+
     The asker raises SourceAway while the folder or a file in it cannot be read.
     """
     known: dict[str, tuple[tuple[int, int], Told | Damaged]] = {}
+    turn = Lock()
 
     def read() -> History:
+        with turn:
+            return read_anew()
+
+    def read_anew() -> History:
         try:
             paths = sorted(
                 (path for path in folder.glob("[0-9]*.json") if path.stem.isdecimal()),

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from cutover.api.chronicle import Chronicle
 from cutover.api.readings import (
     CourseLine,
-    DomainReading,
     Facts,
     History,
     MismatchReading,
@@ -24,7 +23,7 @@ from cutover.api.readings import (
 from cutover.core.health import Readings
 from cutover.core.revision import Revision
 from proxy.routing import Domain, Side, Store
-from shadow_compare.core.evidence import Example, MismatchGroup
+from shadow_compare.core.evidence import DomainReading, Example, MismatchGroup
 from shadow_compare.core.groups import GroupQuery, GroupStory
 from shadow_compare.errors import EvidenceUnavailable
 from shadow_compare.ports import EvidenceReader
@@ -32,11 +31,20 @@ from shadow_compare.ports import EvidenceReader
 __all__ = ["Asks", "Gatherer", "Source", "SourceAway"]
 
 T = TypeVar("T")
-CARD_GROUPS, CARD_POINTS = 50, 60
-PAGE_GROUPS, PAGE_POINTS = 50, 240
+CARD_GROUPS = 50
 PROBE_EVERY_S = 5.0
 READ_EVERY_S = 30.0
 HISTORY_DEADLINE_S = 20.0
+
+
+class _Most(NamedTuple):
+    """How many points of a trend and how many groups of a domain are asked for."""
+
+    points: int
+    groups: int
+
+
+_CARD, _PAGE = _Most(points=60, groups=CARD_GROUPS), _Most(points=240, groups=50)
 
 
 async def _nothing_watched() -> tuple[str, ...]:
@@ -102,8 +110,7 @@ class Gatherer:
     Args:
         clock_s: seconds since the epoch.
         deadline_s: for each question to a source.
-        evidence_deadline_s: for all that one domain shows of the evidence.
-        at_once: questions to the evidence store that may be under way together.
+        evidence_deadline_s: for all that one page shows of the evidence.
         order_routes: names of the routes that place orders.
     """
 
@@ -114,14 +121,12 @@ class Gatherer:
         *,
         deadline_s: float = 1.5,
         evidence_deadline_s: float = 4.0,
-        at_once: int = 8,
         order_routes: frozenset[str] = frozenset(),
     ) -> None:
         self._asks = asks
         self._clock_s = clock_s
         self._deadline_s = deadline_s
         self._evidence_deadline_s = evidence_deadline_s
-        self._at_once = asyncio.Semaphore(at_once)
         self._table: Source[Table] = self._source()
         self._proxy: Source[ProxyState] = self._source()
         self._readings = Readings()
@@ -133,8 +138,8 @@ class Gatherer:
         self._chronicle = Chronicle(asks.history, clock_s)
         self._courses: Source[Mapping[str, CourseLine]] = self._source()
         self._watched: Source[tuple[str, ...]] = self._source()
-        self._cards: dict[str, Source[DomainReading]] = {}
-        self._pages: dict[str, Source[DomainReading]] = {}
+        self._cards: Source[Mapping[str, DomainReading]] = self._evidence_source()
+        self._pages: dict[str, Source[Mapping[str, DomainReading]]] = {}
 
     def _source(self) -> Source[Any]:
         return Source(self._deadline_s, self._clock_s)
@@ -146,8 +151,7 @@ class Gatherer:
         """What the first page needs: every domain in brief."""
         table = await self._table.read(self._asks.table())
         domains = table.value.domains if table.value else ()
-        self._cards = {d.name: self._cards.get(d.name) or self._evidence_source() for d in domains}
-        return await self._facts(table, {d: self._cards[d.name] for d in domains}, brief=True)
+        return await self._facts(table, self._evidence(self._cards, domains, _CARD))
 
     async def domain(self, name: str) -> tuple[Domain, Facts] | None:
         """What one domain's page needs; None when the table has no such domain.
@@ -164,7 +168,7 @@ class Gatherer:
         if domain is None:
             return None
         source = self._pages.setdefault(name, self._evidence_source())
-        return domain, await self._facts(table, {domain: source}, brief=False)
+        return domain, await self._facts(table, self._evidence(source, (domain,), _PAGE))
 
     async def routing(self) -> tuple[Reading[Table], Reading[ProxyState]]:
         """The table in force, and what the proxy says of itself."""
@@ -244,7 +248,9 @@ class Gatherer:
         return reading.value, table
 
     async def _facts(
-        self, table: Reading[Table], wanted: dict[Domain, Source[DomainReading]], *, brief: bool
+        self,
+        table: Reading[Table],
+        wanted: Coroutine[Any, Any, Mapping[str, Reading[DomainReading]]],
     ) -> Facts:
         async with asyncio.TaskGroup() as tasks:
             proxy = tasks.create_task(self._read_proxy())
@@ -252,15 +258,11 @@ class Gatherer:
             courses = tasks.create_task(self._courses.read(self._asks.courses()))
             watched = tasks.create_task(self._watched.read(self._asks.watched()))
             stores = {side: tasks.create_task(self._store(side, table)) for side in Side}
-            away: list[str] = []
-            evidence = {
-                domain.name: tasks.create_task(self._evidence(domain, source, away, brief=brief))
-                for domain, source in wanted.items()
-            }
+            evidence = tasks.create_task(wanted)
         return Facts(
             now_s=self._clock_s(),
             table=table,
-            domains={name: task.result() for name, task in evidence.items()},
+            domains=evidence.result(),
             proxy=proxy.result(),
             core=stores[Side.CORE].result(),
             legacy=stores[Side.LEGACY].result(),
@@ -286,24 +288,15 @@ class Gatherer:
         return reading
 
     async def _evidence(
-        self, domain: Domain, source: Source[DomainReading], away: list[str], *, brief: bool
-    ) -> Reading[DomainReading]:
-        async with self._at_once:
-            if away:
-                # A store that let one question down is not asked 199 more in this round:
-                # each would wait for its own deadline, and the page for all of them.
-                return source.keep(away[0])
-            reading = await source.read(self._read(domain, brief=brief))
-            if reading.problem:
-                away.append(reading.problem)
-            return reading
-
-    async def _read(self, domain: Domain, *, brief: bool) -> DomainReading:
-        evidence = self._asks.evidence
-        points, groups = (CARD_POINTS, CARD_GROUPS) if brief else (PAGE_POINTS, PAGE_GROUPS)
-        return DomainReading(
-            evidence=await evidence.domain(domain),
-            trend=tuple(await evidence.trend(domain.name, points=points)),
-            latency=tuple(await evidence.latency(domain.name)),
-            groups=tuple(await evidence.groups(domain.name, limit=groups)),
-        )
+        self, source: Source[Mapping[str, DomainReading]], domains: Sequence[Domain], most: _Most
+    ) -> Mapping[str, Reading[DomainReading]]:
+        """Each domain's reading. A store that is away leaves each its last one, and says why."""
+        asked = self._asks.evidence.readings(domains, points=most.points, groups=most.groups)
+        found = await source.read(asked)
+        known = found.value or {}
+        return {
+            domain.name: Reading(known[domain.name], found.as_of_s, found.problem)
+            if domain.name in known
+            else Reading(problem=found.problem)
+            for domain in domains
+        }

@@ -13,13 +13,7 @@ from cutover.core.health import Between, Counts
 from cutover.core.revision import Told
 from cutover.errors import CutoverError
 from proxy.routing import Domain, Side, Store
-from shadow_compare.core.evidence import (
-    DomainEvidence,
-    Example,
-    Latency,
-    MismatchGroup,
-    TrendPoint,
-)
+from shadow_compare.core.evidence import DomainReading, Example, MismatchGroup
 from shadow_compare.core.groups import GroupStory
 
 T = TypeVar("T")
@@ -122,16 +116,6 @@ class History:
     told: tuple[Told, ...] = ()
     problems: tuple[str, ...] = ()
     head: tuple[int, str] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class DomainReading:
-    """All that a card or a domain page shows of the evidence."""
-
-    evidence: DomainEvidence
-    trend: tuple[TrendPoint, ...] = ()
-    latency: tuple[Latency, ...] = ()
-    groups: tuple[MismatchGroup, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

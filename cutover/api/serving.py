@@ -20,7 +20,7 @@ from fastapi import FastAPI
 
 from cutover.api.adminparts import AdminParts
 from cutover.api.delivering import DeliveryWatch
-from cutover.api.files import age_asker, history_asker
+from cutover.api.files import age_asker
 from cutover.api.gate import Room
 from cutover.api.identity import Identity
 from cutover.api.live import Board
@@ -28,7 +28,7 @@ from cutover.api.meters import Meters
 from cutover.api.oidc import Issuer
 from cutover.api.outletfigures import OutletFigures
 from cutover.api.sampling import sampling
-from cutover.api.sources import Places, clock_s, open_sources
+from cutover.api.sources import Places, Sources, clock_s, open_sources
 from cutover.api.stream import Seats
 from cutover.api.visiting import session_of_visitor
 from cutover.api.whole import whole_app
@@ -160,19 +160,28 @@ async def _running(
 
 
 @asynccontextmanager
+async def _beside(options: RoomOptions, sources: Sources) -> AsyncIterator[DeliveryWatch]:
+    """What the room looks at though nobody watches.
+
+    By its first look at delivery figures a room that just began reads the whole ledger once
+    for all its pages.
+    """
+    delivered = DeliveryWatch(options.places.revisions, sources.history, clock_s)
+    watching = (delivered.keep_looking, sources.gatherer.keep_reading)
+    async with _running((*options.beside, *watching)):
+        yield delivered
+
+
+@asynccontextmanager
 async def room_app(
     options: RoomOptions, *, stopping: Callable[[], bool] = lambda: False
 ) -> AsyncIterator[FastAPI]:
     """The app over real sources, which are closed when the block ends."""
-    ledger = options.places.revisions
-    delivered = DeliveryWatch(ledger, history_asker(ledger), clock_s)
     async with (
         open_sources(options.places) as sources,
         open_keeper(options.places.database) as keeper,
         sampling(options.places.core, options.legacy, sources.door.state),
-        _running(
-            (*options.beside, delivered.keep_looking, sources.gatherer.keep_reading),
-        ),
+        _beside(options, sources) as delivered,
     ):
         seats = Seats()
         steered_ago_s = age_asker(options.places.revisions.parent / COURSE_FILE, clock_s)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from cutover.api.files import (
     watched_asker,
 )
 from cutover.api.gather import Asks, Gatherer
+from cutover.api.readings import History
 from cutover.api.sidedoor import SideDoor, probe_store
 from cutover.settings import COURSE_FILE, WATCH_FILE
 from shadow_compare.app import open_evidence
@@ -53,9 +54,14 @@ class Places:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """What asks them. `data` is None where there is no core's database."""
+    """What asks them. `data` is None where there is no core's database.
+
+    Attributes:
+        history: asks for the whole ledger; whoever asks through it reads no file twice.
+    """
 
     gatherer: Gatherer
+    history: Callable[[], Awaitable[History]]
     data: DataGatherer | None
     door: SideDoor
 
@@ -75,13 +81,14 @@ async def open_sources(places: Places) -> AsyncIterator[Sources]:
         aiohttp.ClientSession(timeout=timeout) as session,
     ):
         door = SideDoor(session, places.side_door, places.order_routes)
+        history = history_asker(places.revisions)
         asks = Asks(
             table=table_asker(places.config),
             proxy=door.state,
             probe=lambda store: probe_store(session, store),
             revisions=ledger_asker(places.revisions),
             evidence=evidence,
-            history=history_asker(places.revisions),
+            history=history,
             courses=courses_asker(places.revisions.parent / COURSE_FILE),
             watched=watched_asker(places.revisions.parent / WATCH_FILE, clock_s),
             revision=revision_asker(places.revisions),
@@ -89,6 +96,7 @@ async def open_sources(places: Places) -> AsyncIterator[Sources]:
         gatherer = Gatherer(asks, clock_s, order_routes=places.order_routes)
         yield Sources(
             gatherer,
+            history,
             None if data is None else DataGatherer(data, gatherer, ROUTES, clock_s),
             door,
         )

@@ -36,17 +36,12 @@ async def gather(
     problem = ""
     try:
         async with asyncio.timeout(_DEADLINE_S), open_evidence() as evidence:
-            for domain in domains:
-                known = await evidence.domain(domain)
-                groups = await evidence.groups(domain.name, limit=_MOST_GROUPS)
-                findings = Findings(known, tuple(groups))
-                if domain.name in measured:
-                    findings = replace(
-                        findings,
-                        latencies=tuple(await evidence.latency(domain.name)),
-                        answered=tuple(await evidence.answered(domain.name)),
-                    )
-                found[domain.name] = findings
+            known = await evidence.readings(domains, points=0, groups=_MOST_GROUPS)
+            for name, one in known.items():
+                found[name] = Findings(one.evidence, one.groups)
+                if name in measured:
+                    answered = tuple(await evidence.answered(name))
+                    found[name] = replace(found[name], latencies=one.latency, answered=answered)
     except CompareError as exc:
         problem = str(exc)
     except TimeoutError:

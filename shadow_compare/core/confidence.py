@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 from proxy.routing.model import BASIS_POINTS, PPM
 
 
+@lru_cache(maxsize=4096)
 def lower_bound_ppm(equal: int, compared: int, confidence_bp: int) -> int:
     """Exact one-sided lower bound (Clopper-Pearson) on the share of equal answers.
 

@@ -271,3 +271,19 @@ class DomainEvidence:
     strata: tuple[StratumParity, ...] = ()
     carried: int = 0
     in_force_since_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DomainReading:
+    """All that a card or a page shows of one domain's evidence, as of one moment.
+
+    Attributes:
+        trend: the latest intervals in which something was compared, oldest first.
+        latency: answer times per side and role over the last hour with data.
+        groups: those of the current epoch, by count, greatest first.
+    """
+
+    evidence: DomainEvidence
+    trend: tuple[TrendPoint, ...] = ()
+    latency: tuple[Latency, ...] = ()
+    groups: tuple[MismatchGroup, ...] = ()

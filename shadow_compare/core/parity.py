@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import NamedTuple
 
 from proxy.routing.model import PPM
@@ -37,11 +38,11 @@ class Counts:
     noisy: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        pairs = zip(astuple(self), astuple(other), strict=True)
+        pairs = zip(_figures(self), _figures(other), strict=True)
         return Counts(*(ours + theirs for ours, theirs in pairs))
 
     def __sub__(self, other: Counts) -> Counts:
-        pairs = zip(astuple(self), astuple(other), strict=True)
+        pairs = zip(_figures(self), _figures(other), strict=True)
         return Counts(*(ours - theirs for ours, theirs in pairs))
 
     @property
@@ -58,6 +59,10 @@ class Counts:
     def judged(self) -> int:
         """Every verdict, the unreadable and the broken ones included."""
         return self.compared + self.incomparable + self.broken
+
+
+# As `astuple` gives them, which copies each as if it could change: pages add up thousands.
+_figures = attrgetter(*(field.name for field in fields(Counts)))
 
 
 class StratumCounts(NamedTuple):

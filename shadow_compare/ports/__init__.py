@@ -14,10 +14,9 @@ from shadow_compare.core.drift import Drift
 from shadow_compare.core.evidence import (
     Answered,
     DomainEvidence,
+    DomainReading,
     Example,
-    Latency,
     MismatchGroup,
-    TrendPoint,
 )
 from shadow_compare.core.groups import GroupQuery, GroupStory, Kept
 from shadow_compare.core.life import Wish
@@ -35,6 +34,16 @@ class EvidenceReader(Protocol):
 
     async def domain(self, domain: Domain) -> DomainEvidence:
         """Evidence of the epoch that this domain's rules and releases are in."""
+        ...
+
+    async def readings(
+        self, domains: Sequence[Domain], *, points: int, groups: int
+    ) -> Mapping[str, DomainReading]:
+        """What is to be shown of each of these domains, by name, all of one moment.
+
+        Of 200 domains it asks the store no more often than of one. At most so many points
+        of each one's trend and so many of its groups are given; 0 for none.
+        """
         ...
 
     async def groups(
@@ -62,14 +71,6 @@ class EvidenceReader(Protocol):
 
         Each exchange stands once; of more than `limit` the latest are given.
         """
-        ...
-
-    async def trend(self, domain: str, *, points: int = 60) -> Sequence[TrendPoint]:
-        """The latest intervals in which something was compared, oldest first."""
-        ...
-
-    async def latency(self, domain: str) -> Sequence[Latency]:
-        """Answer times per side and role over the last hour with data."""
         ...
 
     async def answered(self, domain: str) -> Sequence[Answered]:

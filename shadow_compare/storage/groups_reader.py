@@ -32,6 +32,7 @@ from shadow_compare.storage.lives import entry_from, life_of
 from shadow_compare.storage.packing import unpack
 
 _SIBLINGS = 20
+_NAMES_AT_ONCE = 10_000
 _LIFE = ("state", "since_s", "changed_by", "owner", "note", "ticket", "expires")
 
 
@@ -55,6 +56,25 @@ async def find_groups(
     latest = (groups.last_seen_s.desc(), groups.fingerprint.desc())
     rows = (await connection.execute(wanted.order_by(*order, *latest).limit(query.limit))).all()
     return await _whole(connection, rows, now_s)
+
+
+async def largest_groups(
+    connection: AsyncConnection, domains: Sequence[str], most: int, now_s: float
+) -> dict[str, tuple[MismatchGroup, ...]]:
+    """By domain, the groups of its epoch with most mismatches, as `find_groups` sorts them."""
+    groups = tables.groups.c
+    wanted = _groups_query().where(
+        groups.domain.in_(domains), groups.epoch == tables.domains.c.epoch
+    )
+    order = (groups.mismatches.desc(), groups.last_seen_s.desc(), groups.fingerprint.desc())
+    place = sa.func.row_number().over(partition_by=groups.domain, order_by=order)
+    placed = wanted.add_columns(place.label("place")).subquery()
+    query = sa.select(placed).where(placed.c.place <= most)
+    rows = (await connection.execute(query.order_by(placed.c.domain, placed.c.place))).all()
+    found: dict[str, list[MismatchGroup]] = defaultdict(list)
+    for group in await _whole(connection, rows, now_s):
+        found[group.domain].append(group)
+    return {domain: tuple(theirs) for domain, theirs in found.items()}
 
 
 async def one_group(
@@ -317,8 +337,12 @@ async def _of(
     column: sa.ColumnElement[str],
     names: Iterable[str],
 ) -> Sequence[sa.Row[Any]]:
-    found = await connection.execute(query.where(column.in_(sorted(names))))
-    return list(found.all())
+    """The rows of these names; a statement cannot name more than some thirty thousand."""
+    all_names, rows = sorted(names), []
+    for start in range(0, len(all_names), _NAMES_AT_ONCE):
+        some = column.in_(all_names[start : start + _NAMES_AT_ONCE])
+        rows += (await connection.execute(query.where(some))).all()
+    return rows
 
 
 def _group(row: sa.Row[Any], aspects: _Aspects, now_s: float) -> MismatchGroup:

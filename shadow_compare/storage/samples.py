@@ -191,14 +191,15 @@ async def forget_epochs(connection: AsyncConnection, before_s: float) -> None:
 
 
 async def read_strata(
-    connection: AsyncConnection, domain: str, epoch: str
-) -> dict[Stratum, StratumCounts]:
-    """Every stratum of an epoch."""
-    query = sa.select(strata).where(strata.c.domain == domain, strata.c.epoch == epoch)
-    return {
-        _stratum(row): StratumCounts(row.compared, row.mismatched, row.samples, row.unequal)
-        for row in (await connection.execute(query)).all()
-    }
+    connection: AsyncConnection, epochs: Iterable[tuple[str, str]]
+) -> dict[str, dict[Stratum, StratumCounts]]:
+    """Every stratum of one epoch of each domain, by domain; `epochs` are (domain, epoch)."""
+    query = sa.select(strata).where(sa.tuple_(strata.c.domain, strata.c.epoch).in_(sorted(epochs)))
+    found: dict[str, dict[Stratum, StratumCounts]] = {}
+    for row in (await connection.execute(query)).all():
+        counts = StratumCounts(row.compared, row.mismatched, row.samples, row.unequal)
+        found.setdefault(row.domain, {})[_stratum(row)] = counts
+    return found
 
 
 def _stratum(row: sa.Row[Any]) -> Stratum:

@@ -11,6 +11,7 @@ from shadow_compare.core.evidence import (
     Accounting,
     Answered,
     DomainEvidence,
+    DomainReading,
     Example,
     Latency,
     MismatchGroup,
@@ -45,16 +46,33 @@ class FakeEvidence:
         await self._answer()
         return self.domains.get(domain.name) or nothing_yet(domain)
 
+    async def readings(
+        self, domains: Sequence[Domain], *, points: int, groups: int
+    ) -> Mapping[str, DomainReading]:
+        await self._answer()
+        return {
+            one.name: DomainReading(
+                self.domains.get(one.name) or nothing_yet(one),
+                tuple(self.trends.get(one.name, ()))[-points:] if points else (),
+                tuple(self.latencies.get(one.name, ())),
+                tuple(self._groups(one.name, current_only=True)[:groups]),
+            )
+            for one in domains
+        }
+
     async def groups(
         self, domain: str | None = None, *, current_only: bool = True, limit: int = 50
     ) -> Sequence[MismatchGroup]:
         await self._answer()
+        return self._groups(domain, current_only=current_only)[:limit]
+
+    def _groups(self, domain: str | None, *, current_only: bool) -> list[MismatchGroup]:
         groups = [
             group
             for group, _ in self.found.values()
             if domain in (None, group.domain) and (group.current or not current_only)
         ]
-        return sorted(groups, key=lambda group: -group.count)[:limit]
+        return sorted(groups, key=lambda group: -group.count)
 
     async def find(self, query: GroupQuery) -> Sequence[MismatchGroup]:
         await self._answer()
@@ -80,14 +98,6 @@ class FakeEvidence:
         await self._answer()
         matching = [entry for key, entry in self.found.items() if key.startswith(fingerprint)]
         return matching[0] if len(matching) == 1 else None
-
-    async def trend(self, domain: str, *, points: int = 60) -> Sequence[TrendPoint]:
-        await self._answer()
-        return list(self.trends.get(domain, ()))[-points:]
-
-    async def latency(self, domain: str) -> Sequence[Latency]:
-        await self._answer()
-        return self.latencies.get(domain, ())
 
     async def answered(self, domain: str) -> Sequence[Answered]:
         await self._answer()

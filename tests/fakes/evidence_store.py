@@ -14,6 +14,7 @@ from shadow_compare.core.epoch import Epoch, join, rules_hash
 from shadow_compare.core.evidence import (
     Answered,
     DomainEvidence,
+    DomainReading,
     Example,
     Latency,
     MismatchGroup,
@@ -385,8 +386,20 @@ class EvidenceInMemory:
             kept.update(dict.fromkeys(slots_for(one.run, one.seq, nth), (one, finding)))
         return list({(one.run, one.seq): (one, f) for one, f in kept.values()}.values())
 
-    async def trend(self, domain: str, *, points: int = 60) -> Sequence[TrendPoint]:
-        self._check()
+    async def readings(
+        self, domains: Sequence[Domain], *, points: int, groups: int
+    ) -> Mapping[str, DomainReading]:
+        return {
+            one.name: DomainReading(
+                await self.domain(one),
+                tuple(self._trend(one.name))[-points:] if points else (),
+                tuple(self._latency(one.name)),
+                tuple(await self.groups(one.name, limit=groups)),
+            )
+            for one in domains
+        }
+
+    def _trend(self, domain: str) -> Sequence[TrendPoint]:
         frames = [one for one in self.judged if one.domain == domain and one.outcome]
         of: dict[tuple[int, str], list[Judged]] = {}
         for one in frames:
@@ -395,10 +408,9 @@ class EvidenceInMemory:
         totals = {
             epoch: self._counted(one for one in frames if one.epoch == epoch) for _, epoch in of
         }
-        return trend([i for i in intervals if i[2].compared][-points:], totals, 9_500)
+        return trend([i for i in intervals if i[2].compared], totals, 9_500)
 
-    async def latency(self, domain: str) -> Sequence[Latency]:
-        self._check()
+    def _latency(self, domain: str) -> Sequence[Latency]:
         series: dict[tuple[str, str], dict[int, int]] = {}
         for one in (one for one in self.judged if one.domain == domain):
             for timing in one.timings:

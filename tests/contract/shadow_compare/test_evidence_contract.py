@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import pytest
 
+from proxy.routing.model import ParityGate
 from shadow_compare.core.anytime import anytime_bounds_ppm
 from shadow_compare.core.batch import Batch, Checkpoint, Timing
 from shadow_compare.core.epoch import Epoch
-from shadow_compare.core.evidence import Answered
+from shadow_compare.core.evidence import Answered, DomainReading
 from shadow_compare.core.sampling import Served
 from shadow_compare.core.verdict import Outcome
 from shadow_compare.errors import EvidenceUnavailable
@@ -71,6 +72,11 @@ def batch(*frames: object, at_s: float = NOW_S, **more: object) -> Batch:
     return dataclasses.replace(whole, judged=frames, **more)  # type: ignore[arg-type]
 
 
+async def reading(store: Store, *, points: int = 60) -> DomainReading:
+    """What is shown of the catalogue."""
+    return (await store.reader.readings([domain()], points=points, groups=50))["catalog"]
+
+
 async def test_nothing_written_reads_as_empty_evidence(store: Store) -> None:
     found = await store.reader.domain(domain())
 
@@ -78,8 +84,7 @@ async def test_nothing_written_reads_as_empty_evidence(store: Store) -> None:
     assert found.unseen == (LIST, DETAIL)
     assert await store.reader.groups() == () or await store.reader.groups() == []
     assert await store.reader.group("v1:aa") is None
-    assert len(await store.reader.trend("catalog")) == 0
-    assert len(await store.reader.latency("catalog")) == 0
+    assert await reading(store) == DomainReading(found)
 
 
 async def test_outcomes_add_up_per_route_and_over_all(store: Store) -> None:
@@ -296,8 +301,8 @@ async def test_the_trend_tells_what_a_gate_would_have_read(store: Store) -> None
         )
     )
 
-    points = await store.reader.trend("catalog")
-    latest = await store.reader.trend("catalog", points=1)
+    points = (await reading(store)).trend
+    latest = (await reading(store, points=1)).trend
 
     assert [(p.at_s - start, p.equal, p.mismatched) for p in points] == [
         (0, 2, 0),
@@ -306,7 +311,8 @@ async def test_the_trend_tells_what_a_gate_would_have_read(store: Store) -> None
     ]
     assert [p.ratio_ppm for p in points] == [1_000_000, 666_666, 750_000]
     assert all(p.lower_ppm < p.ratio_ppm for p in points)
-    assert list(latest) == [points[-1]]
+    assert latest == points[-1:]
+    assert (await reading(store, points=0)).trend == ()
 
 
 async def test_latency_is_told_per_side_and_role(store: Store) -> None:
@@ -314,7 +320,7 @@ async def test_latency_is_told_per_side_and_role(store: Store) -> None:
     fast = tuple(Timing("legacy", "live", us) for us in (9_000, 10_000, 11_000))
     await store.writer.commit(batch(judged(1, timings=fast + slow)))
 
-    core, legacy = await store.reader.latency("catalog")
+    core, legacy = (await reading(store)).latency
 
     assert (core.side, core.role, core.count) == ("core", "shadow", 10)
     assert core.p99_ms == pytest.approx(80, rel=0.05)
@@ -334,7 +340,7 @@ async def test_answers_and_errors_are_told_per_side_and_role(store: Store) -> No
         Answered("core", "shadow", 3, 2),
         Answered("legacy", "live", 3, 0),
     ]
-    core, _ = await store.reader.latency("catalog")
+    core, _ = (await reading(store)).latency
     assert core.count == 2
     assert list(await store.reader.answered("nothing")) == []
 
@@ -361,6 +367,49 @@ async def test_domains_do_not_mix(store: Store) -> None:
 
     assert (catalog.accounting.pending, other.accounting.pending) == (0, 3)
     assert (catalog.overall.matched, other.overall.matched) == (1, 1)
+
+
+async def test_what_is_read_of_many_domains_at_once_is_what_is_read_of_each(
+    store: Store,
+) -> None:
+    gate = ParityGate(min_ppm=980_000, samples=100, confidence_bp=9_900)
+    changed = domain("stock", rule("$.price"))
+    wanted = [domain(gate=gate), changed, domain("carts"), domain("never")]
+    epochs = tuple(epoch(one) for one in wanted[:3])
+    await store.writer.commit(batch(judged(1, of="stock", epoch_key=epoch(domain("stock")).key),
+                                    epochs=(epoch(domain("stock")),)))  # fmt: skip
+    for turn in range(4):
+        at_s = NOW_S + 4_000 * turn
+        frames = [
+            judged(
+                100 * place + 10 * turn + n,
+                Outcome.MISMATCH if n <= place else Outcome.MATCH,
+                of=one.domain,
+                epoch_key=one.key,
+                route=DETAIL if n % 2 else LIST,
+                at_s=at_s + 10 * (n % 3),
+                found=finding(f"v1:{place:08}{n:08}") if n <= place else None,
+                timings=(Timing("core", "shadow", 1_000 * n + turn),),
+            )
+            for place, one in enumerate(epochs, 1)
+            for n in range(1, 7)
+        ]
+        counters = {f"mirrored|{one.domain}|{LIST}": 9 * (turn + 1) for one in epochs}
+        await store.writer.commit(
+            batch(*frames, epochs=epochs, at_s=at_s, accounts={"run-1": counters})
+        )
+
+    together = await store.reader.readings(wanted, points=5, groups=2)
+
+    assert list(together) == ["catalog", "stock", "carts", "never"]
+    for one in wanted:
+        alone = await store.reader.readings([one], points=5, groups=2)
+        assert together[one.name] == alone[one.name]
+        assert together[one.name].evidence == await store.reader.domain(one)
+        assert list(together[one.name].groups) == list(await store.reader.groups(one.name, limit=2))
+    assert [len(one.groups) for one in together.values()] == [1, 2, 2, 0]
+    assert [len(one.trend) for one in together.values()] == [5, 5, 5, 0]
+    assert [bool(one.latency) for one in together.values()] == [True, True, True, False]
 
 
 async def test_text_no_database_likes_is_stored_all_the_same(store: Store) -> None:
@@ -476,7 +525,7 @@ async def test_the_trend_tells_the_bound_over_samples(store: Store) -> None:
         repeats = [judged(100 + step, of_sample=sample("s-1"), at_s=NOW_S + 10 * step)]
         await store.writer.commit(batch(*frames, *repeats))
 
-    points = await store.reader.trend("catalog")
+    points = (await reading(store)).trend
 
     whole = (await store.reader.domain(domain())).overall
     assert [p.lower_ppm for p in points] == [

@@ -278,8 +278,8 @@ async def test_the_trend_is_kept_for_a_month(engine: AsyncEngine, url: str) -> N
     await SqlEvidenceWriter(engine).commit(later)
 
     async with open_evidence(url) as evidence:
-        points = await evidence.trend("catalog")
-        found = await evidence.domain(domain())
+        known = await evidence.readings([domain()], points=60, groups=0)
 
-    assert [point.equal for point in points] == [1]
-    assert found.overall.matched == 2
+    found = known["catalog"]
+    assert [point.equal for point in found.trend] == [1]
+    assert found.evidence.overall.matched == 2

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from shadow_compare.core.parity import StratumCounts
+from shadow_compare.core.sampling import Stratum
 from shadow_compare.core.verdict import Outcome
 from shadow_compare.storage.engine import parse, writer_engine
 from shadow_compare.storage.samples import forget_epochs, read_strata, store_samples
@@ -33,6 +35,11 @@ async def rows(engine: AsyncEngine) -> int:
         return int((await connection.execute(query)).scalar_one())
 
 
+async def strata_of(connection: AsyncConnection, key: str) -> Mapping[Stratum, StratumCounts]:
+    """The strata of one epoch of the catalogue."""
+    return (await read_strata(connection, [("catalog", key)])).get("catalog", {})
+
+
 async def test_what_is_remembered_is_bounded_and_what_is_counted_stays_a_fair_draw(
     engine: AsyncEngine,
 ) -> None:
@@ -46,7 +53,7 @@ async def test_what_is_remembered_is_bounded_and_what_is_counted_stays_a_fair_dr
             added.append(await store_samples(connection, frames[start : start + 500], 400))
     async with engine.begin() as connection:
         again = await store_samples(connection, frames, 400)
-        (counts,) = (await read_strata(connection, "catalog", epoch().key)).values()
+        (counts,) = (await strata_of(connection, epoch().key)).values()
         below, remembered = (
             await connection.execute(sa.select(strata.c.below, strata.c.remembered))
         ).one()
@@ -73,7 +80,7 @@ async def test_a_transaction_that_fails_leaves_neither_counts_nor_samples(
     with pytest.raises(RuntimeError, match="killed"):
         await dies()
     async with engine.connect() as connection:
-        found = await read_strata(connection, "catalog", epoch().key)
+        found = await strata_of(connection, epoch().key)
 
     assert (found, await rows(engine)) == ({}, 0)
 
@@ -87,8 +94,8 @@ async def test_an_epoch_that_is_out_of_force_for_long_is_forgotten_with_its_samp
     async with engine.begin() as connection:
         await store_samples(connection, [*old, *new])
         await forget_epochs(connection, NOW_S - 500)
-        gone = await read_strata(connection, "catalog", "old")
-        kept = await read_strata(connection, "catalog", "new")
+        gone = await strata_of(connection, "old")
+        kept = await strata_of(connection, "new")
 
     assert gone == {}
     assert [counts.samples for counts in kept.values()] == [10]

@@ -8,7 +8,6 @@ from datetime import date
 from typing import Any
 
 from cutover.api.readings import (
-    DomainReading,
     Facts,
     ProxyState,
     Reading,
@@ -29,6 +28,7 @@ from proxy.routing import (
 )
 from shadow_compare.core.anytime import anytime_bounds_ppm
 from shadow_compare.core.evidence import (
+    DomainReading,
     Example,
     Latency,
     Leaf,

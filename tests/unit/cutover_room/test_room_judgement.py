@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from cutover.api.approvalview import ApprovalsView
 from cutover.api.card import card_of
 from cutover.api.judgement import Light, parity_line
-from cutover.api.readings import DomainReading, Reading
+from cutover.api.readings import Reading
 from proxy.routing import Approvals, ParityGate, Stage
+from shadow_compare.core.evidence import DomainReading
 from tests.unit.cutover_room.samples import (
     GATE,
     NOW_S,

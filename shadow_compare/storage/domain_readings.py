@@ -1,0 +1,307 @@
+"""What gates and pages ask of domains, read of all of them together.
+
+A statement costs its way there and back whatever it brings, so each of these asks for every
+domain that is wanted at once. One domain is asked for by the same statements: what a gate
+reads of it is what a page of all shows.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from proxy.routing.model import Domain
+from shadow_compare.core.epoch import join, rules_hash
+from shadow_compare.core.evidence import (
+    Accounting,
+    DomainEvidence,
+    DomainReading,
+    Latency,
+    TrendPoint,
+)
+from shadow_compare.core.latency import quantile_ms
+from shadow_compare.core.ledger import Kind, Line, accounting
+from shadow_compare.core.parity import (
+    DEFAULT_CONFIDENCE_BP,
+    Counts,
+    StratumCounts,
+    parity,
+    strata_worst_first,
+    trend,
+    worst_first,
+)
+from shadow_compare.core.sampling import Stratum
+from shadow_compare.storage import tables
+from shadow_compare.storage.groups_reader import largest_groups
+from shadow_compare.storage.samples import read_strata
+from shadow_compare.storage.tally import OUTCOME_COLUMNS
+
+_HOUR_S = 3600
+
+
+class Most(NamedTuple):
+    """How many points of a trend and how many groups are given of one domain."""
+
+    points: int
+    groups: int
+
+
+class _Now(NamedTuple):
+    """The epoch that a domain's rules and releases are in, and what stands beside it."""
+
+    epoch: str
+    since_s: float | None
+    heartbeat_s: float | None
+    carried: int
+    in_force_since_s: float | None
+
+
+async def read_domains(
+    connection: AsyncConnection, domains: Sequence[Domain], most: Most, now_s: float
+) -> dict[str, DomainReading]:
+    """All that is shown of each domain, by name."""
+    names = [domain.name for domain in domains]
+    evidence = await read_evidence(connection, domains, now_s)
+    trends = await _trends(connection, names, most.points) if most.points else {}
+    latencies = await _latencies(connection, names)
+    groups = await largest_groups(connection, names, most.groups, now_s) if most.groups else {}
+    return {
+        name: DomainReading(
+            evidence[name],
+            trends.get(name, ()),
+            latencies.get(name, ()),
+            groups.get(name, ()),
+        )
+        for name in names
+    }
+
+
+async def read_evidence(
+    connection: AsyncConnection, domains: Sequence[Domain], now_s: float
+) -> dict[str, DomainEvidence]:
+    """The evidence of the epoch that each domain's rules and releases are in, by name."""
+    names = [domain.name for domain in domains]
+    now = await _now(connection, domains, now_s)
+    epochs = {(name, one.epoch) for name, one in now.items() if one.epoch}
+    totals = await _totals(connection, epochs)
+    books = await _accountings(connection, names)
+    strata = await read_strata(connection, epochs)
+    return {
+        one.name: _evidence(
+            one,
+            now.get(one.name) or _Now("", None, None, 0, None),
+            totals.get(one.name, {}),
+            books.get(one.name) or Accounting(0, 0, 0),
+            strata.get(one.name, {}),
+        )
+        for one in domains
+    }
+
+
+def nothing(domain: Domain) -> DomainReading:
+    """What is shown of a domain while there is no evidence at all."""
+    now = _Now("", None, None, 0, None)
+    return DomainReading(_evidence(domain, now, {}, Accounting(0, 0, 0), {}))
+
+
+def _evidence(
+    domain: Domain,
+    now: _Now,
+    routes: Mapping[str, Counts],
+    books: Accounting,
+    strata: Mapping[Stratum, StratumCounts],
+) -> DomainEvidence:
+    gate = domain.parity_gate
+    confidence_bp = gate.confidence_bp if gate else DEFAULT_CONFIDENCE_BP
+    known = {route: counts for route, counts in routes.items() if counts.judged}
+    return DomainEvidence(
+        domain=domain.name,
+        epoch=now.epoch,
+        epoch_since_s=now.since_s,
+        overall=parity(None, sum(known.values(), Counts()), confidence_bp),
+        routes=worst_first(known, confidence_bp),
+        unseen=tuple(route.name for route in domain.routes if route.name not in known),
+        accounting=books,
+        heartbeat_s=now.heartbeat_s,
+        strata=strata_worst_first(strata, confidence_bp),
+        carried=now.carried,
+        in_force_since_s=now.in_force_since_s,
+    )
+
+
+async def _now(
+    connection: AsyncConnection, domains: Sequence[Domain], now_s: float
+) -> dict[str, _Now]:
+    """By domain: the epoch with its rules between the stores that are compared now."""
+    today = datetime.fromtimestamp(now_s, UTC).date()
+    here, epochs = tables.domains, tables.epochs
+    same = (epochs.c.domain == here.c.domain) & (epochs.c.key == here.c.epoch)
+    standing = (
+        sa.select(here, epochs.c.stores)
+        .join_from(here, epochs, same, isouter=True)
+        .where(here.c.domain.in_([domain.name for domain in domains]))
+    )
+    found = {row.domain: row for row in (await connection.execute(standing)).all()}
+    keys = {
+        domain.name: join(domain.name, rules_hash(domain, today), found[domain.name].stores)
+        for domain in domains
+        if domain.name in found and found[domain.name].stores is not None
+    }
+    begun = sa.select(epochs.c.domain, epochs.c.since_s).where(
+        sa.tuple_(epochs.c.domain, epochs.c.key).in_(sorted(keys.items()))
+    )
+    since = {row.domain: row.since_s for row in (await connection.execute(begun)).all()}
+    now = {}
+    for name, row in found.items():
+        key = keys[name] if name in since else ""
+        carried = row.carried if key and row.epoch == key else 0
+        now[name] = _Now(key, since.get(name), row.heartbeat_s, carried, row.in_force_since_s)
+    return now
+
+
+async def _totals(
+    connection: AsyncConnection, epochs: set[tuple[str, str]]
+) -> dict[str, dict[str, Counts]]:
+    """By domain and route, of one epoch of each domain."""
+    totals = tables.totals
+    query = sa.select(totals).where(sa.tuple_(totals.c.domain, totals.c.epoch).in_(sorted(epochs)))
+    found: dict[str, dict[str, Counts]] = defaultdict(dict)
+    for row in (await connection.execute(query)).all():
+        found[row.domain][row.route] = _counts(row)
+    return found
+
+
+async def _accountings(connection: AsyncConnection, names: Sequence[str]) -> dict[str, Accounting]:
+    ledger = tables.ledger.c
+    query = (
+        sa.select(
+            ledger.domain, ledger.kind, ledger.reason, sa.func.sum(ledger.exchanges).label("n")
+        )
+        .where(ledger.domain.in_(names))
+        .group_by(ledger.domain, ledger.kind, ledger.reason)
+    )
+    lines: dict[str, list[tuple[Line, int]]] = defaultdict(list)
+    for row in (await connection.execute(query)).all():
+        line = Line(row.domain, "", Kind(row.kind), row.reason)
+        lines[row.domain].append((line, int(row.n)))
+    return {name: accounting(found) for name, found in lines.items()}
+
+
+async def _trends(
+    connection: AsyncConnection, names: Sequence[str], points: int
+) -> dict[str, tuple[TrendPoint, ...]]:
+    """The trend of each domain, oldest first; of a long one the latest points."""
+    tallies, begin = tables.tallies.c, _beginnings(names, points)
+    is_wanted = (tallies.domain == begin.c.domain) & (tallies.at_s >= begin.c.from_s)
+    latest = (
+        sa.select(tallies.domain, tallies.at_s, tallies.epoch, *_sums(tables.tallies))
+        .join_from(begin, tables.tallies, is_wanted)
+        .group_by(tallies.domain, tallies.at_s, tallies.epoch)
+        .having(sa.func.sum(_compared(tables.tallies)) > 0)
+        .order_by(tallies.domain, tallies.at_s.desc(), tallies.epoch.desc())
+    )
+    intervals: dict[str, list[tuple[int, str, Counts]]] = defaultdict(list)
+    for row in (await connection.execute(latest)).all():
+        intervals[row.domain].append((row.at_s, row.epoch, _counts(row)))
+    sums = await _epoch_totals(connection, list(intervals))
+    return {
+        name: trend(found[:points][::-1], sums[name], DEFAULT_CONFIDENCE_BP)
+        for name, found in intervals.items()
+    }
+
+
+def _beginnings(names: Sequence[str], points: int) -> sa.Subquery:
+    """Where each domain's latest points begin, looked up from their end.
+
+    A year holds millions of intervals: numbering them all to keep sixty would read them all.
+    """
+    here, before = tables.domains.c, tables.tallies.alias("before")
+    nth = (
+        sa.select(before.c.at_s)
+        .where(before.c.domain == here.domain, _compared(before) > 0)
+        .distinct()
+        .order_by(before.c.at_s.desc())
+        .limit(1)
+        .offset(points - 1)
+        .scalar_subquery()
+    )
+    query = sa.select(here.domain, sa.func.coalesce(nth, 0).label("from_s"))
+    return query.where(here.domain.in_(names)).subquery()
+
+
+async def _epoch_totals(
+    connection: AsyncConnection, names: Sequence[str]
+) -> dict[str, dict[str, Counts]]:
+    totals = tables.totals.c
+    query = (
+        sa.select(totals.domain, totals.epoch, *_sums(tables.totals))
+        .where(totals.domain.in_(names))
+        .group_by(totals.domain, totals.epoch)
+    )
+    found: dict[str, dict[str, Counts]] = defaultdict(dict)
+    for row in (await connection.execute(query)).all():
+        found[row.domain][row.epoch] = _counts(row)
+    return found
+
+
+async def _latencies(
+    connection: AsyncConnection, names: Sequence[str]
+) -> dict[str, tuple[Latency, ...]]:
+    """Answer times per side and role over each domain's last hour with data."""
+    answers, other, here = tables.latencies.c, tables.latencies.alias("other"), tables.domains.c
+    last = (
+        sa.select(sa.func.max(other.c.at_s)).where(other.c.domain == here.domain).scalar_subquery()
+    )
+    ends = sa.select(here.domain, last.label("last_s")).where(here.domain.in_(names)).subquery()
+    is_wanted = (answers.domain == ends.c.domain) & (answers.at_s > ends.c.last_s - _HOUR_S)
+    query = (
+        sa.select(
+            answers.domain,
+            answers.side,
+            answers.role,
+            answers.bucket,
+            sa.func.sum(answers.answers).label("n"),
+        )
+        .join_from(ends, tables.latencies, is_wanted)
+        .group_by(answers.domain, answers.side, answers.role, answers.bucket)
+    )
+    series: dict[str, dict[tuple[str, str], dict[int, int]]] = defaultdict(dict)
+    for row in (await connection.execute(query)).all():
+        series[row.domain].setdefault((row.side, row.role), {})[row.bucket] = int(row.n)
+    return {
+        name: tuple(_latency(side, role, counts) for (side, role), counts in sorted(found.items()))
+        for name, found in series.items()
+    }
+
+
+def _latency(side: str, role: str, counts: dict[int, int]) -> Latency:
+    return Latency(
+        side=side,
+        role=role,
+        count=sum(counts.values()),
+        p50_ms=quantile_ms(counts, 0.50),
+        p95_ms=quantile_ms(counts, 0.95),
+        p99_ms=quantile_ms(counts, 0.99),
+    )
+
+
+_COUNTED = {field.name for field in dataclasses.fields(Counts)}
+_SUMMED = (*OUTCOME_COLUMNS, "samples", "unequal")
+
+
+def _sums(table: sa.Table) -> list[sa.ColumnElement[Any]]:
+    return [sa.func.sum(table.c[name]).label(name) for name in _SUMMED]
+
+
+def _compared(table: sa.FromClause) -> sa.ColumnElement[Any]:
+    return table.c.matched + table.c.accepted + table.c.mismatched
+
+
+def _counts(row: sa.Row[Any]) -> Counts:
+    return Counts(**{name: int(value) for name, value in row._mapping.items() if name in _COUNTED})
