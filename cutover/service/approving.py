@@ -13,16 +13,16 @@ from cutover.core.revision import (
     Evidence,
     Revision,
     RevisionKind,
-    from_json,
 )
 from cutover.core.stages import Direction, Position, direction, position
 from cutover.errors import CannotRead, Conflict, IllegalStep, NothingInForce
 from cutover.ports import Ledger
 from cutover.service.books import Books
 from cutover.service.in_force import domain_of, look
+from cutover.service.revisions import read_back
+from cutover.service.tables import parsed
 from proxy.errors import RoutingFileError
 from proxy.routing import Domain, RoutingTable, Stage
-from proxy.storage.tables import parse_routing
 
 GATE = "approval"
 _GIVEN, _WITHDRAWN = "given", "withdrawn"
@@ -143,7 +143,7 @@ def touches(revision: Revision, domain: str) -> bool:
 def domain_in(revision: Revision, domain: str) -> Domain | None:
     """A domain as a revision has it; None where the table lacks it or does not load."""
     try:
-        return parse_routing(revision.entry.routing_yaml.encode(), "").domain(domain)
+        return parsed(revision.entry.routing_yaml.encode(), "").domain(domain)
     except (RoutingFileError, KeyError):
         return None
 
@@ -151,6 +151,6 @@ def domain_in(revision: Revision, domain: str) -> Domain | None:
 def _newest_first(ledger: Ledger) -> Iterator[Revision]:
     for _, content in ledger.backwards():
         try:
-            yield from_json(content)
+            yield read_back(content)
         except DamagedRevision:
             return  # what a damaged entry hides may have been a step: nothing before it counts

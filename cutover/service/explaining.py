@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from cutover.core.drift import explain_drift
-from cutover.core.revision import DamagedRevision, Revision, from_json
+from cutover.core.revision import DamagedRevision, Revision
 from cutover.errors import CannotRead
 from cutover.ports import Ledger
+from cutover.service.revisions import read_back
 from proxy.routing import RoutingTable
 
 # What nobody applied over in so many revisions is not what surprises somebody today.
@@ -34,6 +35,6 @@ def _newest_first(ledger: Ledger) -> Iterator[Revision]:
         if looked == _LOOKS_BACK:
             return
         try:
-            yield from_json(content)
+            yield read_back(content)
         except DamagedRevision:
             continue  # likewise

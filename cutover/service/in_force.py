@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from cutover.core.revision import DamagedRevision, Found, Revision, from_json, sha256
+from cutover.core.revision import DamagedRevision, Found, Revision, sha256
 from cutover.errors import CannotRead, UnknownDomain
 from cutover.ports import AppliedTable, Ledger
+from cutover.service.revisions import read_back
 from cutover.service.tables import parsed
 from proxy.errors import RoutingFileError
 from proxy.routing import Domain, RoutingTable
@@ -98,7 +99,7 @@ def _readable(ledger: Ledger, notes: list[str]) -> list[Revision]:
     known: list[Revision] = []
     for n, content in ledger.latest():
         try:
-            known.append(from_json(content))
+            known.append(read_back(content))
         except DamagedRevision as exc:
             notes.append(
                 f"revision {n:06} is damaged: {exc}; restore its file from a backup,"

@@ -1,4 +1,4 @@
-"""Tables read from bytes, the last few kept: a plan looks at the same two again and again."""
+"""Tables read from bytes, the last few kept: plans and undos look at the same again and again."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from proxy.errors import RoutingFileError
 from proxy.routing import RoutingTable
 from proxy.storage.tables import parse_routing
 
-_KEPT = 4
+_KEPT = 8
 
 
 def parsed(content: bytes, name: str) -> RoutingTable:

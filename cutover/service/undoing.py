@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from cutover.core.revision import DamagedRevision, Revision, RevisionKind, from_json, sha256
+from cutover.core.revision import DamagedRevision, Revision, RevisionKind, sha256
 from cutover.core.undo import Step, obstacle, seems_made_from
 from cutover.errors import CannotUndo
 from cutover.service.books import Books
 from cutover.service.in_force import InForce, look
+from cutover.service.revisions import read_back
+from cutover.service.tables import parsed
 from proxy.errors import RoutingFileError
 from proxy.routing import RoutingTable
-from proxy.storage.tables import parse_routing
 
 # An apply that died leaves a revision that never came into force; so many in a row are
 # looked behind for the table that a revision was really made from.
@@ -94,7 +95,6 @@ class _Past:
     """The revisions from the one to undo on, and some before it."""
 
     known: Mapping[int, Revision]
-    parsed: dict[str, RoutingTable] = field(default_factory=dict)
 
     def before(self, n: int) -> bytes:
         """The table that revision `n` replaced."""
@@ -124,16 +124,14 @@ class _Past:
         return Step(n, self.table(self.before(n).decode(), n), self.table(after, n))
 
     def table(self, text: str, n: int) -> RoutingTable:
-        """A text as a table, read once."""
-        if text not in self.parsed:
-            try:
-                self.parsed[text] = parse_routing(text.encode(), f"revision {n:06}")
-            except RoutingFileError as exc:
-                raise CannotUndo(
-                    f"a table of revision {n} does not load any more ({exc.problems[0]}); print"
-                    f" it with banyan revisions {n}, mend it, and apply it"
-                ) from exc
-        return self.parsed[text]
+        """A text as a table."""
+        try:
+            return parsed(text.encode(), f"revision {n:06}")
+        except RoutingFileError as exc:
+            raise CannotUndo(
+                f"a table of revision {n} does not load any more ({exc.problems[0]}); print"
+                f" it with banyan revisions {n}, mend it, and apply it"
+            ) from exc
 
 
 def _read(books: Books, n: int) -> _Past:
@@ -142,7 +140,7 @@ def _read(books: Books, n: int) -> _Past:
         if m < n - 1 - _BEHIND:
             break
         try:
-            known[m] = from_json(content)
+            known[m] = read_back(content)
         except DamagedRevision as exc:
             if m >= n:
                 raise CannotUndo(

@@ -14,9 +14,9 @@ from ruamel.yaml.util import load_yaml_guess_indent
 
 from cutover.core.differences import is_same, table_details
 from cutover.errors import CutoverError
+from cutover.service.tables import parsed
 from proxy.errors import RoutingFileError
 from proxy.routing import RoutingTable
-from proxy.storage.tables import parse_routing
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _BOM = "\ufeff"
@@ -40,7 +40,7 @@ def graft(content: bytes, source: bytes, domains: Sequence[str]) -> bytes:
     for way in ways:
         try:
             result = (bom + way(body, other, domains)).encode()
-            _must_be(parse_routing(result, "the table"), content, source, domains)
+            _must_be(parsed(result, "the table"), content, source, domains)
         except (YAMLError, yaml.YAMLError, RoutingFileError, _Unfit) as exc:
             # Lines of another indent, or a comment in an odd place, can defeat the
             # scissors; the emitter is sure, and loses some of the form.
@@ -108,7 +108,7 @@ def _emitter(text: str) -> Any:
 
 
 def _must_be(result: RoutingTable, content: bytes, source: bytes, domains: Sequence[str]) -> None:
-    kept, back = parse_routing(content, "the table"), parse_routing(source, "the table")
+    kept, back = parsed(content, "the table"), parsed(source, "the table")
     wanted = {domain.name: domain for domain in kept.domains if domain.name not in domains}
     wanted |= {domain.name: domain for domain in back.domains if domain.name in domains}
     found = {domain.name: domain for domain in result.domains}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,14 +25,14 @@ class RevisionFiles:
     folder: Path
 
     def latest(self) -> list[tuple[int, bytes]]:
-        return [(n, self._read(path)) for n, path in reversed(self._files()[-_LATEST:])]
+        return [(n, self._read(name)) for n, name in reversed(self._files()[-_LATEST:])]
 
     def links(self) -> list[tuple[int, bytes]]:
-        return [(n, self._read(path)) for n, path in self._files()]
+        return [(n, self._read(name)) for n, name in self._files()]
 
     def backwards(self) -> Iterator[tuple[int, bytes]]:
-        for n, path in reversed(self._files()):
-            yield n, self._read(path)
+        for n, name in reversed(self._files()):
+            yield n, self._read(name)
 
     def append(self, entry: Entry) -> Revision:
         try:
@@ -86,16 +87,19 @@ class RevisionFiles:
     def _path(self, n: int) -> Path:
         return self.folder / f"{n:06}.json"
 
-    def _files(self) -> list[tuple[int, Path]]:
+    def _files(self) -> list[tuple[int, str]]:
+        """Number and name of each. A path made of every name would cost more than its listing."""
         try:
-            names = [(_NAME.fullmatch(path.name), path) for path in self.folder.iterdir()]
+            with os.scandir(self.folder) as entries:
+                names = [_NAME.fullmatch(entry.name) for entry in entries]
         except FileNotFoundError:
             return []
         except OSError as exc:
             raise CannotRead(f"{self.folder} cannot be read: {reason_of(exc)}") from exc
-        return sorted((int(found[1]), path) for found, path in names if found)
+        return sorted((int(found[1]), found[0]) for found in names if found)
 
-    def _read(self, path: Path) -> bytes:
+    def _read(self, name: str) -> bytes:
+        path = self.folder / name
         try:
             return path.read_bytes()
         except OSError as exc:

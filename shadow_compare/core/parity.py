@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from operator import attrgetter
+from operator import attrgetter, sub
 from typing import NamedTuple
 
 from proxy.routing.model import PPM
@@ -152,19 +152,26 @@ def trend(
     Each point's counts are the interval's; ratio and bound are those of the epoch from
     its beginning to the interval's end, which is what a gate would have read then.
     """
-    seen = dict(totals)
-    for _, epoch, counts in intervals:
-        seen[epoch] = seen.get(epoch, Counts()) - counts
+    upto = {epoch: _worth(counts) for epoch, counts in totals.items()}
     points: list[TrendPoint] = []
-    for at_s, epoch, counts in intervals:
-        seen[epoch] += counts
-        upto = seen[epoch]
+    # From the newest back: before an interval stood what stands behind it less its own.
+    for at_s, epoch, counts in reversed(intervals):
+        stood, own = upto.get(epoch, _NOTHING), _worth(counts)
+        upto[epoch] = tuple(map(sub, stood, own))
         if not counts.compared:
             continue
-        ratio_ppm = upto.equal * 1_000_000 // upto.compared
-        equal = upto.samples - upto.unequal
-        lower_ppm = anytime_bounds_ppm(equal, upto.samples, confidence_bp).lower_ppm
+        equal, compared, equal_samples, samples = stood
+        ratio_ppm = equal * 1_000_000 // compared
+        lower_ppm = anytime_bounds_ppm(equal_samples, samples, confidence_bp).lower_ppm
         points.append(
             TrendPoint(at_s, counts.equal, counts.mismatched, ratio_ppm, lower_ppm, epoch)
         )
-    return tuple(points)
+    return tuple(reversed(points))
+
+
+_NOTHING = (0, 0, 0, 0)
+
+
+def _worth(counts: Counts) -> tuple[int, ...]:
+    """What a point of a trend is made of: equal and all comparisons, equal and all samples."""
+    return counts.equal, counts.compared, counts.samples - counts.unequal, counts.samples

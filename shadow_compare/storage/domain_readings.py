@@ -7,6 +7,7 @@ reads of it is what a page of all shows.
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -62,6 +63,10 @@ class _Now(NamedTuple):
     in_force_since_s: float | None
 
 
+_NOWHERE = _Now("", None, None, 0, None)
+_NO_BOOKS = Accounting(0, 0, 0)
+
+
 async def read_domains(
     connection: AsyncConnection, domains: Sequence[Domain], most: Most, now_s: float
 ) -> dict[str, DomainReading]:
@@ -92,22 +97,26 @@ async def read_evidence(
     totals = await _totals(connection, epochs)
     books = await _accountings(connection, names)
     strata = await read_strata(connection, epochs)
-    return {
-        one.name: _evidence(
-            one,
-            now.get(one.name) or _Now("", None, None, 0, None),
-            totals.get(one.name, {}),
-            books.get(one.name) or Accounting(0, 0, 0),
-            strata.get(one.name, {}),
-        )
-        for one in domains
-    }
+
+    def told() -> dict[str, DomainEvidence]:
+        return {
+            one.name: _evidence(
+                one,
+                now.get(one.name) or _NOWHERE,
+                totals.get(one.name, {}),
+                books.get(one.name) or _NO_BOOKS,
+                strata.get(one.name, {}),
+            )
+            for one in domains
+        }
+
+    # Bounds take their time, and the first of a process loads what they are computed by.
+    return await asyncio.to_thread(told)
 
 
 def nothing(domain: Domain) -> DomainReading:
     """What is shown of a domain while there is no evidence at all."""
-    now = _Now("", None, None, 0, None)
-    return DomainReading(_evidence(domain, now, {}, Accounting(0, 0, 0), {}))
+    return DomainReading(_evidence(domain, _NOWHERE, {}, _NO_BOOKS, {}))
 
 
 def _evidence(
@@ -206,14 +215,20 @@ async def _trends(
         .having(sa.func.sum(_compared(tables.tallies)) > 0)
         .order_by(tallies.domain, tallies.at_s.desc(), tallies.epoch.desc())
     )
-    intervals: dict[str, list[tuple[int, str, Counts]]] = defaultdict(list)
-    for row in (await connection.execute(latest)).all():
-        intervals[row.domain].append((row.at_s, row.epoch, _counts(row)))
-    sums = await _epoch_totals(connection, list(intervals))
-    return {
-        name: trend(found[:points][::-1], sums[name], DEFAULT_CONFIDENCE_BP)
-        for name, found in intervals.items()
-    }
+    rows = (await connection.execute(latest)).all()
+    sums = await _epoch_totals(connection, sorted({row.domain for row in rows}))
+
+    def told() -> dict[str, tuple[TrendPoint, ...]]:
+        intervals: dict[str, list[tuple[int, str, Counts]]] = defaultdict(list)
+        for domain, at_s, epoch, *summed in rows:
+            intervals[domain].append((at_s, epoch, _summed(summed)))
+        return {
+            name: trend(found[:points][::-1], sums[name], DEFAULT_CONFIDENCE_BP)
+            for name, found in intervals.items()
+        }
+
+    # Thousands of points, with a bound for each: others would wait for it.
+    return await asyncio.to_thread(told)
 
 
 def _beginnings(names: Sequence[str], points: int) -> sa.Subquery:
@@ -245,8 +260,8 @@ async def _epoch_totals(
         .group_by(totals.domain, totals.epoch)
     )
     found: dict[str, dict[str, Counts]] = defaultdict(dict)
-    for row in (await connection.execute(query)).all():
-        found[row.domain][row.epoch] = _counts(row)
+    for domain, epoch, *summed in (await connection.execute(query)).all():
+        found[domain][epoch] = _summed(summed)
     return found
 
 
@@ -301,6 +316,11 @@ def _sums(table: sa.Table) -> list[sa.ColumnElement[Any]]:
 
 def _compared(table: sa.FromClause) -> sa.ColumnElement[Any]:
     return table.c.matched + table.c.accepted + table.c.mismatched
+
+
+def _summed(values: Sequence[Any]) -> Counts:
+    """Counts of the values of `_sums`, which PostgreSQL gives as decimals."""
+    return Counts(**dict(zip(_SUMMED, map(int, values), strict=True)))
 
 
 def _counts(row: sa.Row[Any]) -> Counts:

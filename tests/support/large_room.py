@@ -99,14 +99,14 @@ def _words(stage: str) -> str:
 
 
 async def write_evidence(database: str, text: str, each: int) -> None:
-    """So many comparisons of every domain."""
+    """So many comparisons of every domain, ten seconds apart: each a point of its trend."""
     table = parse_routing(text.encode(), "table")
     now_s = time.time()
     today = datetime.fromtimestamp(now_s, UTC).date()
     epochs = {one.name: epoch_of(one, table.stores, today, now_s) for one in table.domains}
     judged = [
         Judged(
-            "run-1", place * each + turn, now_s, one.name, one.routes[0].name,
+            "run-1", place * each + turn, now_s - 10 * (each - turn), one.name, one.routes[0].name,
             epochs[one.name].key, Outcome.MATCH, None, None,
             (Timing("legacy", "live", 9_000 + turn), Timing("core", "shadow", 3_000 + turn)),
             sample=Sample(Stratum(one.routes[0].name, Served.LEGACY, "2xx"), turn << 32, 0),
