@@ -41,6 +41,8 @@ from cutover.storage.loadtests import LoadFiles
 from cutover.storage.people_file import PeopleFile
 from cutover.storage.room_files import EndedSessions, RoomKey, SignIns
 from shadow_compare.app import open_keeper
+from shadow_compare.core.confidence import lower_bound_ppm
+from shadow_compare.core.parity import DEFAULT_CONFIDENCE_BP
 
 _THREADS = 40
 
@@ -159,6 +161,11 @@ async def _running(
                 one.cancel()
 
 
+async def _load_bounds() -> None:
+    """The first bound of a process loads what it is computed by: no page need wait for that."""
+    await asyncio.to_thread(lower_bound_ppm, 1, 1, DEFAULT_CONFIDENCE_BP)
+
+
 @asynccontextmanager
 async def _beside(options: RoomOptions, sources: Sources) -> AsyncIterator[DeliveryWatch]:
     """What the room looks at though nobody watches.
@@ -167,7 +174,7 @@ async def _beside(options: RoomOptions, sources: Sources) -> AsyncIterator[Deliv
     for all its pages.
     """
     delivered = DeliveryWatch(options.places.revisions, sources.history, clock_s)
-    watching = (delivered.keep_looking, sources.gatherer.keep_reading)
+    watching = (delivered.keep_looking, sources.gatherer.keep_reading, _load_bounds)
     async with _running((*options.beside, *watching)):
         yield delivered
 

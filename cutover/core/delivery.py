@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from statistics import median
 
 from cutover.core.revision import RevisionKind, Told
@@ -147,6 +148,7 @@ class Delivery:
         return self.total.applies * WEEK_S / self.covered_s
 
 
+@lru_cache(maxsize=16_384)
 def read_move(sentence: str) -> Move | None:
     """What a line of a revision's changes says of a domain; None for any other line."""
     found = _MOVE.fullmatch(sentence)

@@ -10,8 +10,9 @@ from html import unescape
 
 import pytest
 
+from cutover.api import Gatherer
 from cutover.api.portfolio import overview
-from cutover.api.readings import ProxyState, Table
+from cutover.api.readings import ProxyState, Reading, Table
 from cutover.api.rendering import Renderer
 from cutover.api.web import SECURITY_HEADERS
 from proxy.routing import Stage
@@ -130,6 +131,26 @@ async def test_when_the_evidence_store_goes_away_the_figures_stay_greyed_with_th
     assert "the figures below are from 42 s ago" in seen
     assert "at least 99.54 % equal" in seen
     assert "Gate passes" not in seen
+
+
+async def test_all_domains_are_asked_for_at_once_and_each_keeps_its_last_figures_and_says_why(
+    sources: Sources,
+) -> None:
+    gatherer = Gatherer(sources.asks(), sources.clock_s)
+    before = (await gatherer.overview()).domains
+    asked = sources.evidence.asked
+    sources.evidence.away = "database is locked"
+    domains = sources.table.domains
+    sources.table = Table("r", (*domains, a_domain("young")), STORES)
+
+    after = (await gatherer.overview()).domains
+
+    problem = "does not answer (database is locked)"
+    assert (asked, sources.evidence.asked) == (1, 2)
+    assert after.keys() == {*before, "young"}
+    assert {one.problem for one in after.values()} == {problem}
+    assert all(after[name].stale and after[name].value == before[name].value for name in before)
+    assert after["young"] == Reading(problem=problem)
 
 
 async def test_with_every_source_down_the_page_stands_and_names_each(sources: Sources) -> None:
