@@ -12,6 +12,7 @@ import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -206,14 +207,24 @@ async def _trends(
     connection: AsyncConnection, names: Sequence[str], points: int
 ) -> dict[str, tuple[TrendPoint, ...]]:
     """The trend of each domain, oldest first; of a long one the latest points."""
-    tallies, begin = tables.tallies.c, _beginnings(names, points)
-    is_wanted = (tallies.domain == begin.c.domain) & (tallies.at_s >= begin.c.from_s)
-    latest = (
-        sa.select(tallies.domain, tallies.at_s, tallies.epoch, *_sums(tables.tallies))
-        .join_from(begin, tables.tallies, is_wanted)
-        .group_by(tallies.domain, tallies.at_s, tallies.epoch)
-        .having(sa.func.sum(_compared(tables.tallies)) > 0)
-        .order_by(tallies.domain, tallies.at_s.desc(), tallies.epoch.desc())
+    tallies, before = tables.tallies, tables.tallies.alias("before")
+    # A month holds millions of intervals: where the latest begin is looked up from the end.
+    first = (
+        sa.select(before.c.at_s)
+        .where(before.c.domain == tables.domains.c.domain, _compared(before) > 0)
+        .distinct()
+        .order_by(before.c.at_s.desc())
+        .limit(1)
+        .offset(points - 1)
+        .correlate(tables.domains)
+        .scalar_subquery()
+    )
+    latest = _of_each(
+        connection.dialect.name,
+        names,
+        tallies,
+        tallies.c.at_s >= sa.func.coalesce(first, 0),
+        ([tallies.c.at_s, tallies.c.epoch], _sums(tallies)),
     )
     rows = (await connection.execute(latest)).all()
     sums = await _epoch_totals(connection, sorted({row.domain for row in rows}))
@@ -221,9 +232,13 @@ async def _trends(
     def told() -> dict[str, tuple[TrendPoint, ...]]:
         intervals: dict[str, list[tuple[int, str, Counts]]] = defaultdict(list)
         for domain, at_s, epoch, *summed in rows:
-            intervals[domain].append((at_s, epoch, _summed(summed)))
+            counts = _summed(summed)
+            if counts.compared:
+                intervals[domain].append((at_s, epoch, counts))
         return {
-            name: trend(found[:points][::-1], sums[name], DEFAULT_CONFIDENCE_BP)
+            name: trend(
+                sorted(found, key=itemgetter(0, 1))[-points:], sums[name], DEFAULT_CONFIDENCE_BP
+            )
             for name, found in intervals.items()
         }
 
@@ -231,23 +246,36 @@ async def _trends(
     return await asyncio.to_thread(told)
 
 
-def _beginnings(names: Sequence[str], points: int) -> sa.Subquery:
-    """Where each domain's latest points begin, looked up from their end.
+def _of_each(
+    dialect: str,
+    names: Sequence[str],
+    table: sa.Table,
+    is_wanted: sa.ColumnElement[bool],
+    columns: tuple[Sequence[sa.ColumnElement[Any]], Sequence[sa.ColumnElement[Any]]],
+) -> sa.Select[Any]:
+    """Rows of each domain, found from one place of its index on.
 
-    A year holds millions of intervals: numbering them all to keep sixty would read them all.
+    SQLite walks each domain's index as it stands here. PostgreSQL would make one join of it
+    that reads the rows of all times, unless it is told to go from domain to domain; SQLite
+    knows no such word.
+
+    Args:
+        dialect: of the database.
+        names: of the domains.
+        table: whose rows they are.
+        is_wanted: which of a domain's rows; may look at `tables.domains`.
+        columns: what is grouped by, and what is told of a group.
     """
-    here, before = tables.domains.c, tables.tallies.alias("before")
-    nth = (
-        sa.select(before.c.at_s)
-        .where(before.c.domain == here.domain, _compared(before) > 0)
-        .distinct()
-        .order_by(before.c.at_s.desc())
-        .limit(1)
-        .offset(points - 1)
-        .scalar_subquery()
-    )
-    query = sa.select(here.domain, sa.func.coalesce(nth, 0).label("from_s"))
-    return query.where(here.domain.in_(names)).subquery()
+    here, (key, told) = tables.domains, columns
+    is_theirs = (table.c.domain == here.c.domain) & is_wanted
+    if dialect == "postgresql":
+        grouped = sa.select(*key, *told).where(is_theirs).group_by(*key).correlate(here)
+        each = grouped.lateral("each")
+        query = sa.select(here.c.domain, *each.c).join_from(here, each, sa.true())
+    else:
+        query = sa.select(here.c.domain, *key, *told).join_from(here, table, is_theirs)
+        query = query.group_by(here.c.domain, *key)
+    return query.where(here.c.domain.in_(names))
 
 
 async def _epoch_totals(
@@ -269,22 +297,22 @@ async def _latencies(
     connection: AsyncConnection, names: Sequence[str]
 ) -> dict[str, tuple[Latency, ...]]:
     """Answer times per side and role over each domain's last hour with data."""
-    answers, other, here = tables.latencies.c, tables.latencies.alias("other"), tables.domains.c
+    answers, other = tables.latencies, tables.latencies.alias("other")
     last = (
-        sa.select(sa.func.max(other.c.at_s)).where(other.c.domain == here.domain).scalar_subquery()
+        sa.select(sa.func.max(other.c.at_s))
+        .where(other.c.domain == tables.domains.c.domain)
+        .correlate(tables.domains)
+        .scalar_subquery()
     )
-    ends = sa.select(here.domain, last.label("last_s")).where(here.domain.in_(names)).subquery()
-    is_wanted = (answers.domain == ends.c.domain) & (answers.at_s > ends.c.last_s - _HOUR_S)
-    query = (
-        sa.select(
-            answers.domain,
-            answers.side,
-            answers.role,
-            answers.bucket,
-            sa.func.sum(answers.answers).label("n"),
-        )
-        .join_from(ends, tables.latencies, is_wanted)
-        .group_by(answers.domain, answers.side, answers.role, answers.bucket)
+    query = _of_each(
+        connection.dialect.name,
+        names,
+        answers,
+        answers.c.at_s > last - _HOUR_S,
+        (
+            [answers.c.side, answers.c.role, answers.c.bucket],
+            [sa.func.sum(answers.c.answers).label("n")],
+        ),
     )
     series: dict[str, dict[tuple[str, str], dict[int, int]]] = defaultdict(dict)
     for row in (await connection.execute(query)).all():
