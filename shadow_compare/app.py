@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from shadow_compare.errors import EvidenceUnavailable
 from shadow_compare.ports import EvidenceReader, GroupKeeper, ProofStore
-from shadow_compare.storage.answered_reader import SqlReader
 from shadow_compare.storage.engine import parse
 from shadow_compare.storage.keeper import SqlGroupKeeper
+from shadow_compare.storage.reader import SqlEvidenceReader
 
 if TYPE_CHECKING:
     from shadow_compare.edge.bus_place import BusPlace
@@ -35,7 +35,7 @@ async def open_evidence(url: str) -> AsyncIterator[EvidenceReader]:
         EvidenceUnavailable: the URL names no supported database; also raised by the
             reader's methods when the store does not answer.
     """
-    reader = SqlReader(parse(url), time.time)  # noqa: TID251 - the edge's clock
+    reader = SqlEvidenceReader(parse(url), time.time)  # noqa: TID251 - the edge's clock
     try:
         yield reader
     finally:

@@ -11,9 +11,16 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from proxy.routing.model import Domain
-from shadow_compare.core.evidence import DomainEvidence, DomainReading, Example, MismatchGroup
+from shadow_compare.core.evidence import (
+    Answered,
+    DomainEvidence,
+    DomainReading,
+    Example,
+    MismatchGroup,
+)
 from shadow_compare.core.groups import GroupQuery, GroupStory, Kept
 from shadow_compare.errors import EvidenceUnavailable
+from shadow_compare.storage.answered_reader import answered_of
 from shadow_compare.storage.domain_readings import Most, nothing, read_domains, read_evidence
 from shadow_compare.storage.engine import reader_engine, sqlite_file
 from shadow_compare.storage.groups_reader import (
@@ -60,6 +67,10 @@ class SqlEvidenceReader:
             if connection is None or not domains:
                 return {domain.name: nothing(domain) for domain in domains}
             return await read_domains(connection, domains, Most(points, groups), self._now_s())
+
+    async def answered(self, domain: str) -> Sequence[Answered]:
+        async with self._open() as connection:
+            return () if connection is None else await answered_of(connection, domain)
 
     async def groups(
         self, domain: str | None = None, *, current_only: bool = True, limit: int = 50

@@ -12,8 +12,8 @@ from shadow_compare.core.batch import Batch, Judged, Passed
 from shadow_compare.core.evidence import DomainEvidence
 from shadow_compare.core.verdict import Outcome
 from shadow_compare.ports import EvidenceReader, EvidenceWriter
-from shadow_compare.storage.answered_reader import SqlReader
 from shadow_compare.storage.engine import parse, writer_engine
+from shadow_compare.storage.reader import SqlEvidenceReader
 from shadow_compare.storage.schema import migrate
 from shadow_compare.storage.writer import SqlEvidenceWriter
 from tests.fakes.evidence_store import EvidenceInMemory
@@ -57,7 +57,7 @@ async def comparers(url: str) -> AsyncIterator[Comparers]:
         return
     one, two = (writer_engine(parse(url)) for _ in range(2))
     await migrate(one)
-    reader = SqlReader(parse(url), lambda: NOW_S)
+    reader = SqlEvidenceReader(parse(url), lambda: NOW_S)
     yield Comparers(SqlEvidenceWriter(one), SqlEvidenceWriter(two), reader)
     for opened in (reader.close, one.dispose, two.dispose):
         await opened()

@@ -18,8 +18,8 @@ from shadow_compare.core.sampling import Served
 from shadow_compare.core.verdict import Outcome
 from shadow_compare.errors import EvidenceUnavailable
 from shadow_compare.ports import EvidenceReader, EvidenceWriter
-from shadow_compare.storage.answered_reader import SqlReader
 from shadow_compare.storage.engine import parse, writer_engine
+from shadow_compare.storage.reader import SqlEvidenceReader
 from shadow_compare.storage.schema import migrate
 from shadow_compare.storage.writer import SqlEvidenceWriter
 from tests.fakes.evidence_store import EvidenceInMemory
@@ -61,7 +61,7 @@ async def store(url: str) -> AsyncIterator[Store]:
         return
     engine = writer_engine(parse(url))
     await migrate(engine)
-    reader = SqlReader(parse(url), lambda: NOW_S)
+    reader = SqlEvidenceReader(parse(url), lambda: NOW_S)
     yield Store(SqlEvidenceWriter(engine), reader)
     await reader.close()
     await engine.dispose()

@@ -18,9 +18,9 @@ from shadow_compare.core.stake import Stake
 from shadow_compare.core.verdict import Outcome
 from shadow_compare.errors import NoSuchGroup, WishRefused
 from shadow_compare.ports import EvidenceReader, EvidenceWriter, GroupKeeper
-from shadow_compare.storage.answered_reader import SqlReader
 from shadow_compare.storage.engine import parse, writer_engine
 from shadow_compare.storage.keeper import SqlGroupKeeper
+from shadow_compare.storage.reader import SqlEvidenceReader
 from shadow_compare.storage.schema import migrate
 from shadow_compare.storage.writer import SqlEvidenceWriter
 from tests.fakes.evidence_store import EvidenceInMemory
@@ -78,7 +78,7 @@ async def store(url: str) -> AsyncIterator[Store]:
         return
     engine = writer_engine(parse(url))
     await migrate(engine)
-    reader = SqlReader(parse(url), clock)
+    reader = SqlEvidenceReader(parse(url), clock)
     keeper = SqlGroupKeeper(parse(url), clock)
     yield Store(SqlEvidenceWriter(engine), reader, keeper, clock, None)
     await keeper.close()
