@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy.routing import Accept, CompareRule, RuleTerms
@@ -271,5 +271,12 @@ def test_garbage_gets_the_same_verdict_from_either_side_and_breaks_nothing(
 @given(
     st.text(alphabet="<>/ab p='\n", max_size=40), st.text(alphabet="xyz", min_size=1, max_size=4)
 )
+@example(page="<b/<='", more="x")
 def test_a_text_more_in_a_page_is_always_found(page: str, more: str) -> None:
-    assert html(f"{page}", f"{page}><p>{more}</p>").outcome is not Outcome.MATCH
+    said = f"<p>{more}</p>"
+
+    assert html(page, f"{said}{page}").outcome is not Outcome.MATCH
+    # Behind a quote that stays open it is in an attribute of a tag that never ends, and no
+    # browser shows anything of that.
+    if "'" not in page:
+        assert html(page, f"{page}>{said}").outcome is not Outcome.MATCH
