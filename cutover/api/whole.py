@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from fastapi import FastAPI
+from starlette.routing import Mount
+from starlette.types import ASGIApp
 
 from cutover.api.admin import PREFIX, admin_app
 from cutover.api.adminparts import AdminParts
@@ -19,6 +22,16 @@ from cutover.api.web import create_app
 from cutover.service.hands import Hands
 from cutover.storage.loadtests import LoadFiles
 from shadow_compare.ports import GroupKeeper
+
+
+class _Below(Mount):
+    """Takes every path below its prefix. A path with a line break in it is one too, and would
+    get the room's 404 for people instead of the API's for programs.
+    """
+
+    def __init__(self, path: str, app: ASGIApp, name: str) -> None:
+        super().__init__(path, app, name=name)
+        self.path_regex = re.compile(self.path_regex.pattern, re.DOTALL)
 
 
 def whole_app(  # noqa: PLR0913 - each is a part of the room
@@ -48,6 +61,6 @@ def whole_app(  # noqa: PLR0913 - each is a part of the room
     LoadPages(loads, board.renderer, clock_s).add_to(app)
     PeoplePages(room, is_read_only=keeper is None).add_to(app)
     if admin is not None:
-        app.mount(PREFIX, admin_app(admin, doorkeeper), name="admin")
+        app.router.routes.append(_Below(PREFIX, admin_app(admin, doorkeeper), name="admin"))
     add_entrance(app, room)
     return app

@@ -47,7 +47,7 @@ domains:
       - {{path: "/products/", methods: [GET]}}
       - {{path: "/products/{{id}}/", methods: [GET]}}
     shadow: {{sample: 100%}}
-    gates: {{loadtest: {{profile: 1x, p99: 20x, requests: 60}}}}
+    gates: {{loadtest: {{profile: 1x, p99: 10x, requests: 60}}}}
 """
 
 
@@ -136,7 +136,7 @@ def shop(url: str, count: int) -> None:
 
 
 async def test_a_step_is_judged_by_a_load_that_went_through_the_proxy(tmp_path: Path) -> None:
-    legacy_pace, core_pace = Pace(0.1), Pace(1.5)
+    legacy_pace, core_pace = Pace(0.1), Pace(3.0)
     async with two_stores(legacy_pace, core_pace) as (legacy, core):
         text = FILE.format(legacy=legacy.url, core=core.url, share="0%")
         with proxy(tmp_path, text) as running:
@@ -175,7 +175,8 @@ async def test_a_step_is_judged_by_a_load_that_went_through_the_proxy(tmp_path: 
     }
     assert mirrored == 9, "what a load test asks is mirrored"
     # On a machine that has too much to do a run is in doubt, and says nothing of the core.
-    words = ("fails: the core took", "is inconclusive")
+    # A core this slow is not asked as often as it should be, or answers later than it may.
+    words = ("fails: the core took", "fails: p99 of the core", "is inconclusive")
     assert any(f"loadtest gate {word}" in held.stdout for word in words), held.stdout
     assert "run: banyan loadtest catalog --profile 1x" in held.stdout
     table = parse_routing(config.read_bytes(), "f")

@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
+from cutover.api.admin import PREFIX
 from cutover.api.readings import Table
 from cutover.core.access import ALLOWS, Permission, Role
 from tests.fakes.evidence import FakeEvidence
@@ -291,3 +292,13 @@ async def test_no_spelling_of_an_address_walks_past_the_gate(room: ClosedRoom, t
 
     assert "catalog" not in answer.text
     assert answer.status in (303, 307, 401, 404)
+
+
+@pytest.mark.parametrize("target", ["/domains/a%0Ab", "/%0A", "/nothing/%0D%0Aat-all"])
+async def test_a_path_with_a_line_break_is_the_apis_and_not_the_pages(
+    room: ClosedRoom, target: str
+) -> None:
+    answered = await room.ask(f"{PREFIX}{target}", token=room.add_token("reader", Role.VIEWER))
+
+    assert answered.status in (404, 422)
+    assert answered.headers["content-type"] == "application/problem+json"
