@@ -169,3 +169,14 @@ def test_a_gate_asking_for_all_of_a_whole_still_names_a_number() -> None:
     line = parity_line(measured(10), ParityGate(1_000_000, 9_500, 500))
 
     assert line.needed == 500
+
+
+def test_where_writes_stay_the_card_its_track_and_its_next_step_say_so() -> None:
+    domain = replace(a_domain(stage=Stage.CORE, core_share_bp=0), writes_stay=True)
+
+    card = card_of(domain, some_facts(domain))
+
+    assert "Writes go to legacy." in card.split
+    (here,) = [step for step in card.steps if step.place == "here"]
+    assert here.words == "core, writes at legacy"
+    assert card.next_step.startswith("Advance to core with its writes: ")
