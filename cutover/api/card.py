@@ -22,7 +22,7 @@ from cutover.api.judgement import (
     parity_line,
 )
 from cutover.api.readings import Facts, Reading
-from cutover.core.stages import READS_ALONE, position
+from cutover.core.stages import position
 from cutover.core.strata import worst_asked
 from proxy.routing import BASIS_POINTS, Domain, Stage
 from shadow_compare.core.evidence import (
@@ -196,7 +196,8 @@ def track(domain: Domain) -> tuple[Step, ...]:
 
 
 def _stage_words(domain: Domain) -> str:
-    reads = READS_ALONE if position(domain).writes_stay else ""
+    # Short, since at 400 px nothing is left of the words of the stages beside it.
+    reads = " (reads)" if position(domain).writes_stay else ""
     if domain.stage is Stage.CANARY:
         return f"canary {share_of_bp(domain.core_share_bp)}{reads}"
     return f"{domain.stage.value}{reads}"

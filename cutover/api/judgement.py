@@ -190,4 +190,5 @@ def next_step(domain: Domain, gate: GateLine, approvals: str = "") -> str:
         if domain.stage is Stage.CANARY and domain.core_share_bp < BASIS_POINTS:
             return f"{step}: may go ahead (core: {approvals})."  # a larger share asks nobody
         return f"{step}: {approvals}."
-    return f"{step}: {gate.sentences[0]}."
+    waits = gate.sentences[0]
+    return f"{step}: {waits}" if waits.endswith("?") else f"{step}: {waits}."

@@ -208,6 +208,19 @@ def test_a_domain_is_taken_back_with_the_keyboard_alone_and_without_script(
     expect(page.locator(".diff .cut").first).to_contain_text("stage: canary")
 
 
+@pytest.mark.parametrize("path", ["/", "/domains/catalog", "/cutover/catalog"])
+def test_a_domain_of_which_reads_alone_have_moved_fits_a_phone(
+    open_live: Open, room: SeededRoom, path: str
+) -> None:
+    room.write_table(TABLE.replace("core_share: 10%", "core_share: 12.5%\n    writes_to: legacy"))
+
+    page = open_live(path, width=400)
+
+    expect(page.locator(".track").first).to_contain_text("canary 12.5 % (reads)")
+    expect(page.locator("main")).to_contain_text("Writes go to legacy.")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 400
+
+
 def test_the_button_asks_for_a_reason_and_is_never_disabled(
     open_live: Open, room: SeededRoom
 ) -> None:

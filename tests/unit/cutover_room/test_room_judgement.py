@@ -178,5 +178,5 @@ def test_where_writes_stay_the_card_its_track_and_its_next_step_say_so() -> None
 
     assert "Writes go to legacy." in card.split
     (here,) = [step for step in card.steps if step.place == "here"]
-    assert here.words == "core, writes at legacy"
+    assert here.words == "core (reads)"
     assert card.next_step.startswith("Advance to core with its writes: ")
