@@ -4,10 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/pip install --quiet --disable-pip-version-check
 PYTEST := $(BIN)/pytest
-# On a shared CI machine a test that fails gets a second and a third try, and is named in the
-# summary (RERUN) either way: of nine thousand one is unlucky. At a desk it gets none.
-AGAIN  := $(if $(CI),--reruns 2 -rR,)
-# A proof that is a program takes minutes; it gets a second try there: $(call again,module and its arguments).
+# On a shared CI machine a test of real processes that fails gets a second try, and is named
+# in the summary (RERUN) either way. At a desk it gets none.
+AGAIN  := $(if $(CI),--reruns 1 -rR,)
+# The same for a proof that is a program: $(call again,module and its arguments).
 again   = $(BIN)/python -m $(1)$(if $(CI), || { echo 'RERUN python -m $(1)' >&2; $(BIN)/python -m $(1); },)
 # A file's tests stay together, for what they share; files run side by side.
 SIDE_BY_SIDE := -n auto --dist loadfile
@@ -45,7 +45,7 @@ routes: $(VENV)/.dev
 	@$(BIN)/banyan routes check routing.yaml
 
 unit: $(VENV)/.dev system
-	@$(PYTEST) $(AGAIN) $(SIDE_BY_SIDE) tests/unit tests/models -m 'not soak'
+	@$(PYTEST) $(SIDE_BY_SIDE) tests/unit tests/models -m 'not soak'
 
 compiled: $(VENV)/.dev ## the data plane's hot modules, compiled into .venv (needs a C compiler; the sources run without)
 	@$(BIN)/python -m proxy.compiled || { test -z "$(CI)"; }
