@@ -8,17 +8,14 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
-import sqlalchemy as sa
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
 
 from legacy_adapters.mapping.number_ranges import FIRST_OWN
 from legacy_adapters.oscar.facade import sweep_sessions
 from legacy_adapters.oscar.storage import CHAIN, Session, SqlNumbers, SqlSessions
-from legacy_adapters.oscar.storage.migrate import VERSION_TABLE
 from legacy_adapters.oscar.storage.tables import metadata
-from new_core.storage import SqlDatabase, downgrade, make_engine, make_reader, upgrade
+from new_core.storage import SqlDatabase, make_engine, make_reader, upgrade
 from tests.support.databases import database_of
+from tests.support.migrating import up_down_up
 
 pytestmark = pytest.mark.integration
 
@@ -32,27 +29,7 @@ def url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 def test_they_go_up_down_and_up_beside_the_cores_and_are_what_the_models_say(url: str) -> None:
-    def differences(connection: sa.Connection) -> list[object]:
-        options = {
-            "version_table": VERSION_TABLE,
-            "include_name": lambda name, kind, _: kind != "table" or name in metadata.tables,
-        }
-        context = MigrationContext.configure(connection, opts=options)
-        return list(compare_metadata(context, metadata))
-
-    async def migrate() -> list[object]:
-        engine = make_engine(url)
-        try:
-            await upgrade(engine)
-            await upgrade(engine, chain=CHAIN)
-            await downgrade(engine, "base", chain=CHAIN)
-            await upgrade(engine, chain=CHAIN)
-            async with engine.connect() as connection:
-                return await connection.run_sync(differences)
-        finally:
-            await engine.dispose()
-
-    assert asyncio.run(migrate()) == []
+    assert up_down_up(url, CHAIN, metadata) == []
 
 
 def test_things_that_are_numbered_at_once_get_numbers_of_their_own(url: str) -> None:
